@@ -1,0 +1,51 @@
+.DEFAULT_GOAL := help
+SHELL := bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet
+FOR ?=
+
+.PHONY: help install demo test test-unit lint format bench clean
+
+help: ## show these lines
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(PIP) -e .
+	$(BIN)/python -m foryou.warm_up
+	@touch $@
+
+$(VENV)/.installed-%: $(VENV)/.installed
+	$(PIP) -e '.[$*]'
+	@touch $@
+
+install: $(VENV)/.installed ## install into .venv
+
+demo: install ## run the whole system with simulated people (FOR=60 stops after a minute)
+	$(BIN)/foryou demo $(if $(FOR),--for $(FOR))
+
+test: $(VENV)/.installed-test ## run every test
+	$(BIN)/python -m pytest tests
+
+test-unit: $(VENV)/.installed-test ## run the tests that need no server
+	$(BIN)/python -m pytest tests/unit tests/conformance
+
+lint: $(VENV)/.installed-lint ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-lint ## put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-bench ## run the benchmarks
+	$(BIN)/foryou bench
+
+clean: ## remove the environment and local state
+	rm -rf $(VENV) .foryou

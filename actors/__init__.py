@@ -1,0 +1,1 @@
+"""Ray actors, and the adapters to NATS, the store and files."""

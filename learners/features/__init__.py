@@ -1,0 +1,1 @@
+"""One definition of every ranking feature, imported by training and by serving."""

@@ -1,0 +1,78 @@
+"""msgpack with numpy arrays, bounded, and never pickle.
+
+An array is an extension value: a one-byte dtype code, a one-byte rank, the shape as uint32s, the raw bytes
+in C order. Only the dtypes below exist on the wire, so nothing unpacked can hold a Python object.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from messages.arrays import AnyArray
+
+ARRAY_EXTENSION = 1
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+_DTYPES: tuple[np.dtype[Any], ...] = tuple(
+    np.dtype(name).newbyteorder("<") if np.dtype(name).itemsize > 1 else np.dtype(name)
+    for name in ("uint8", "int8", "bool", "int16", "int32", "int64", "uint32", "uint64", "float32", "float64")
+)
+_CODES = {dtype: code for code, dtype in enumerate(_DTYPES)}
+
+
+class MalformedMessageError(ValueError):
+    """Bytes from outside do not hold what they claim to hold; the text says what is wrong."""
+
+
+def pack(value: Any) -> bytes:
+    """Encode maps, lists, strings, numbers and numpy arrays. Raises TypeError for anything else."""
+    packed = msgpack.packb(value, default=_pack_array, use_bin_type=True)
+    assert isinstance(packed, bytes)
+    return packed
+
+
+def unpack(data: bytes) -> Any:
+    """Decode what `pack` made; arrays are read-only views of `data`. Raises MalformedMessageError."""
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise MalformedMessageError(f"message of {len(data)} bytes, over the limit of {MAX_MESSAGE_BYTES}")
+    try:
+        return msgpack.unpackb(data, ext_hook=_unpack_extension, raw=False, strict_map_key=False)
+    except MalformedMessageError:
+        raise
+    except (msgpack.UnpackException, ValueError, TypeError) as error:
+        raise MalformedMessageError(f"not a msgpack message: {error or type(error).__name__}") from error
+
+
+def _pack_array(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        array = np.ascontiguousarray(value)
+        dtype = array.dtype.newbyteorder("<") if array.dtype.itemsize > 1 else array.dtype
+        code = _CODES.get(dtype)
+        if code is None:
+            raise TypeError(f"arrays of {array.dtype} do not travel")
+        header = struct.pack(f"<BB{value.ndim}I", code, value.ndim, *value.shape)
+        return msgpack.ExtType(ARRAY_EXTENSION, header + array.tobytes())
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} does not travel")
+
+
+def _unpack_extension(code: int, data: bytes) -> AnyArray:
+    if code != ARRAY_EXTENSION:
+        raise MalformedMessageError(f"unknown extension {code}")
+    if len(data) < 2 or data[0] >= len(_DTYPES) or len(data) < 2 + 4 * data[1]:
+        raise MalformedMessageError("array header is cut short or names no known dtype")
+    rank = data[1]
+    shape = struct.unpack_from(f"<{rank}I", data, 2)
+    dtype = _DTYPES[data[0]]
+    count = 1
+    for extent in shape:
+        count *= extent
+    body = memoryview(data)[2 + 4 * rank :]
+    if count * dtype.itemsize != len(body):
+        raise MalformedMessageError(f"array of shape {shape} with {len(body)} bytes")
+    return np.frombuffer(body, dtype=dtype).reshape(shape)

@@ -1,0 +1,109 @@
+"""An impression record: one slate as it was served, with all that a joiner needs, so it looks nothing up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from messages.arrays import FloatArray
+from messages.content import ContentColumns
+from messages.features import FeatureBatch
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """The moment of a request. Empty strings where the client did not say.
+
+    surface: the page of the client on which the feed is shown. network_speed: megabits per second, or NaN.
+    """
+
+    device: str = ""
+    network: str = ""
+    surface: str = ""
+    language: str = ""
+    network_speed: float = float("nan")
+
+    def to_wire(self) -> list[Any]:
+        return [self.device, self.network, self.surface, self.language, self.network_speed]
+
+    @classmethod
+    def from_wire(cls, wire: list[Any]) -> RequestContext:
+        return cls(*wire)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """Which weights answered: the model, the lineage its rows belong to, and the sync version in it."""
+
+    model_id: str
+    lineage: str
+    counter: int
+
+    def __str__(self) -> str:
+        return f"{self.lineage}.{self.counter}"
+
+    def to_wire(self) -> list[Any]:
+        return [self.model_id, self.lineage, self.counter]
+
+    @classmethod
+    def from_wire(cls, wire: list[Any]) -> ModelVersion:
+        return cls(wire[0], wire[1], int(wire[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class Impression:
+    """One slate of n contents shown to one person.
+
+    timestamp: epoch seconds by the server's clock. propensities: the probability with which the policy put
+    each content at its place, float32 [n]. scores: the final score, float32 [n]. features: as scored; None
+    in a replay, where the joiner computes the person's and the learner the counters'.
+    """
+
+    request_id: str
+    user_id: str
+    timestamp: float
+    model: ModelVersion
+    arm: str
+    context: RequestContext
+    contents: ContentColumns
+    propensities: FloatArray
+    scores: FloatArray
+    sources: list[str]
+    features: FeatureBatch | None
+
+    def __len__(self) -> int:
+        return len(self.contents)
+
+    def to_wire(self) -> dict[str, Any]:
+        return {
+            "request_id": self.request_id,
+            "user_id": self.user_id,
+            "timestamp": self.timestamp,
+            "model": self.model.to_wire(),
+            "arm": self.arm,
+            "context": self.context.to_wire(),
+            "contents": self.contents.to_wire(),
+            "propensities": self.propensities,
+            "scores": self.scores,
+            "sources": self.sources,
+            "features": None if self.features is None else self.features.to_wire(),
+        }
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Impression:
+        return cls(
+            request_id=wire["request_id"],
+            user_id=wire["user_id"],
+            timestamp=float(wire["timestamp"]),
+            model=ModelVersion.from_wire(wire["model"]),
+            arm=wire["arm"],
+            context=RequestContext.from_wire(wire["context"]),
+            contents=ContentColumns.from_wire(wire["contents"]),
+            propensities=np.asarray(wire["propensities"], dtype=np.float32),
+            scores=np.asarray(wire["scores"], dtype=np.float32),
+            sources=wire["sources"],
+            features=None if wire["features"] is None else FeatureBatch.from_wire(wire["features"]),
+        )

@@ -1,0 +1,1 @@
+"""What we measure about people and models. Pure."""

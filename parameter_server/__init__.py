@@ -1,0 +1,1 @@
+"""Collisionless tables, optimizers, shards, routing and snapshots: pure numpy and numba."""

@@ -1,0 +1,1 @@
+"""The ranking request: pipeline, replica, content index, HTTP."""

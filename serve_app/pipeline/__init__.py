@@ -1,0 +1,1 @@
+"""The stages of a ranking request, one file each. Pure."""

@@ -1,0 +1,1 @@
+"""The world outside: simulated people, replays of real logs, benchmarks."""

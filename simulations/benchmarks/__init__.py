@@ -1,0 +1,1 @@
+"""Ratios from one run, medians, the machine's facts."""
