@@ -55,7 +55,7 @@ class ContentFacts:
 class ContentColumns:
     """n contents in the form that features are computed from.
 
-    content_ids: the names, for answers. *_keys: uint64 [n]; MISSING_KEY where unknown. tags: keys of the tags.
+    content_ids: the names, for answers. *_keys: uint64 [n]; MISSING_KEY where unknown. tags: their keys.
     durations: seconds, float32 [n], NaN where unknown. upload_times: epoch seconds, float64 [n].
     """
 

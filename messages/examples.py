@@ -55,9 +55,9 @@ class JoinedExamples:
     """k rows whose impression was found.
 
     rows: int64 [k], which rows of the batch they are. labels: LabelKind as uint8 [k, heads].
-    watch_seconds: float32 [k], NaN where the event does not say. slate_positions: int64 [k], place in the slate
-    from 0. propensities, served_scores: float32 [k]. request_keys: uint64 [k]. arms, model_ids, model_versions:
-    k strings.
+    watch_seconds: float32 [k], NaN where the event does not say. slate_positions: int64 [k], place in the
+    slate from 0. propensities, served_scores: float32 [k]. request_keys: uint64 [k]. arms, model_ids,
+    model_versions: k strings.
     """
 
     rows: IntArray
