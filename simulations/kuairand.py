@@ -1,0 +1,234 @@
+"""Replays KuaiRand (Gao et al., CIKM 2022): real exposures of short videos, with watch time.
+
+The folder has the official layout (of Pure, 1K or 27K), plain or gzipped:
+
+    log_standard*.csv            one row an exposure; all such files are read together
+    video_features_basic*.csv    author, music and tags of each video
+
+Each row becomes one impression of one content and the events that the row tells of: `view` where it was
+clicked, `skip` where not, with the watched seconds and the log's own long_view; then likes, follows,
+comments, shares, hides. Nothing that the data set counted over its whole period is used: that would leak the
+future.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from messages.content import ContentColumns, ContentFacts
+from messages.events import ContentMetadata
+from messages.feed import FeedMessage, RecordKind
+from messages.identifiers import DEFAULT_NUM_PARTITIONS, partition_of
+from messages.impressions import Impression, ModelVersion, RequestContext
+
+logger = logging.getLogger(__name__)
+
+LOG_PATTERN = "log_standard"
+VIDEO_PATTERN = "video_features_basic"
+LOG_COLUMNS = (
+    "user_id", "video_id", "time_ms", "is_click", "is_like", "is_follow", "is_comment", "is_forward",
+    "is_hate", "long_view", "play_time_ms", "duration_ms", "tab",
+)  # fmt: skip
+VIDEO_COLUMNS = ("video_id", "author_id", "upload_dt", "music_id", "tag")
+ENGAGEMENTS = (
+    ("is_like", "like"),
+    ("is_follow", "follow"),
+    ("is_comment", "comment"),
+    ("is_forward", "share"),
+    ("is_hate", "hide"),
+)
+LOGGED_MODEL = ModelVersion("kuairand", "log", 0)
+
+_MAX_WATCH_SECONDS = 86_400.0
+_TIME_ZONE = "Asia/Shanghai"
+"""Upload dates are days of Kuaishou's home."""
+
+
+class KuaiRandFormatError(ValueError):
+    """The folder does not hold KuaiRand's files, or one of them lacks a column."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayWindow:
+    """Consecutive rows of the log: one message for every partition, all with the time of the last row.
+
+    So the watermarks of all partitions move together, also of those in which nothing happened.
+    """
+
+    num_rows: int
+    last_time: float
+    messages: list[tuple[int, FeedMessage]]
+
+
+class KuaiRandLog:
+    """The log in memory, sorted by time; rows that are equal in all columns are kept once."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        num_partitions: int = DEFAULT_NUM_PARTITIONS,
+        window_rows: int = 512,
+        max_rows: int | None = None,
+    ) -> None:
+        """Raises KuaiRandFormatError. max_rows: keep only the first so many rows."""
+        if window_rows < 1:
+            raise ValueError("a window holds at least one row")
+        read = _read_files(folder, LOG_PATTERN, LOG_COLUMNS, every_column=True)
+        rows = read.drop_duplicates().sort_values("time_ms", kind="stable", ignore_index=True)
+        self.num_duplicates = len(read) - len(rows)
+        self._rows = rows.loc[:, list(LOG_COLUMNS)].iloc[:max_rows]
+        self._contents = _Contents(_read_files(folder, VIDEO_PATTERN, VIDEO_COLUMNS, every_column=False))
+        self._num_partitions = num_partitions
+        self._window_rows = window_rows
+
+    def __len__(self) -> int:
+        """Rows that are replayed."""
+        return len(self._rows)
+
+    def windows(self) -> Iterator[ReplayWindow]:
+        """Yield the log in order; a window has `window_rows` rows and all that share its last instant."""
+        times = self._rows["time_ms"].to_numpy()
+        start = 0
+        while start < len(times):
+            last = times[min(start + self._window_rows, len(times)) - 1]
+            end = int(np.searchsorted(times, last, side="right"))
+            yield self._window(start, end)
+            start = end
+
+    def _window(self, start: int, end: int) -> ReplayWindow:
+        """Turn rows [start, end) into messages.
+
+        What one person was shown in the same instant is recorded before what came of it: a row's features
+        must not know the outcome of a row that is not older.
+        """
+        records: list[list[tuple[RecordKind, Any]]] = [[] for _ in range(self._num_partitions)]
+        outcomes: list[list[tuple[RecordKind, Any]]] = [[] for _ in range(self._num_partitions)]
+        instant = -1
+        for number, row in enumerate(self._rows.iloc[start:end].itertuples(index=False), start):
+            if row.time_ms != instant:
+                _move(outcomes, records)
+                instant = row.time_ms
+            partition = partition_of(str(row.user_id), self._num_partitions)
+            impression = self._impression(row, number)
+            records[partition].append(("impression", impression))
+            outcomes[partition].extend(("event", event) for event in self._events(row, impression))
+        _move(outcomes, records)
+        last_time = instant / 1000
+        return ReplayWindow(
+            end - start,
+            last_time,
+            [(partition, FeedMessage(part, last_time)) for partition, part in enumerate(records)],
+        )
+
+    def _impression(self, row: Any, number: int) -> dict[str, Any]:
+        return Impression(
+            request_id=f"kuairand-{number}",
+            user_id=str(row.user_id),
+            timestamp=row.time_ms / 1000,
+            model=LOGGED_MODEL,
+            arm="log",
+            context=RequestContext(surface=str(row.tab)),
+            contents=self._contents.of(row.video_id, row.duration_ms),
+            propensities=np.full(1, np.nan, dtype=np.float32),
+            scores=np.full(1, np.nan, dtype=np.float32),
+            sources=["log"],
+            features=None,
+        ).to_wire()
+
+    def _events(self, row: Any, impression: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        request_id = impression["request_id"]
+        about = {
+            "timestamp": impression["timestamp"],
+            "user_id": impression["user_id"],
+            "content_id": str(row.video_id),
+            "request_id": request_id,
+        }
+        yield {
+            "event_type": "view" if row.is_click else "skip",
+            "event_id": f"{request_id}-terminal",
+            **about,
+            "watch_duration": min(max(row.play_time_ms / 1000, 0.0), _MAX_WATCH_SECONDS),
+            "long_view": bool(row.long_view),
+        }
+        for column, event_type in ENGAGEMENTS:
+            if getattr(row, column):
+                event = {"event_type": event_type, "event_id": f"{request_id}-{event_type}", **about}
+                if event_type == "follow":
+                    creator_id = self._contents.creator_id(row.video_id)
+                    if not creator_id:
+                        continue  # the video has no features: whom was followed is not known
+                    event["creator_id"] = creator_id
+                yield event
+
+
+class _Contents:
+    """Facts of the videos, built when first shown."""
+
+    def __init__(self, videos: pd.DataFrame) -> None:
+        uploaded = pd.to_datetime(videos["upload_dt"], errors="coerce").dt.tz_localize(_TIME_ZONE)
+        videos = videos.assign(upload_time=(uploaded - pd.Timestamp(0, tz="UTC")).dt.total_seconds())
+        self._videos = {row.video_id: row for row in videos.itertuples(index=False)}
+        self._columns: dict[tuple[int, int], ContentColumns] = {}
+
+    def creator_id(self, video_id: int) -> str:
+        video = self._videos.get(video_id)
+        return "" if video is None else _name(video.author_id)
+
+    def of(self, video_id: int, duration_ms: int) -> ContentColumns:
+        """Return the columns of one content; a duration of 0 milliseconds means that it is not known."""
+        columns = self._columns.get((video_id, duration_ms))
+        if columns is None:
+            columns = ContentColumns.of([self._facts(video_id, duration_ms)])
+            self._columns[video_id, duration_ms] = columns
+        return columns
+
+    def _facts(self, video_id: int, duration_ms: int) -> ContentFacts:
+        duration = min(duration_ms / 1000, _MAX_WATCH_SECONDS) if duration_ms > 0 else None
+        video = self._videos.get(video_id)
+        if video is None:
+            return ContentFacts(str(video_id), "", float("nan"), ContentMetadata(duration=duration))
+        tags = tuple(tag for tag in str(video.tag).split(",") if tag) if pd.notna(video.tag) else ()
+        return ContentFacts(
+            content_id=str(video_id),
+            creator_id=_name(video.author_id),
+            upload_timestamp=float(video.upload_time),
+            metadata=ContentMetadata(
+                category=tags[0] if tags else "", tags=tags, duration=duration, audio_id=_name(video.music_id)
+            ),
+        )
+
+
+def _name(number: Any) -> str:
+    """Return an id of the data set as a name; '' where it is missing (NaN, or 0 for "no such music")."""
+    return "" if pd.isna(number) or number == 0 else str(int(number))
+
+
+def _move(source: list[list[tuple[RecordKind, Any]]], target: list[list[tuple[RecordKind, Any]]]) -> None:
+    for waiting, records in zip(source, target, strict=True):
+        if waiting:
+            records.extend(waiting)
+            waiting.clear()
+
+
+def _read_files(folder: Path, pattern: str, columns: tuple[str, ...], *, every_column: bool) -> pd.DataFrame:
+    """Read and stack the files whose name starts with `pattern`. Raises KuaiRandFormatError."""
+    paths = sorted([*folder.glob(f"{pattern}*.csv"), *folder.glob(f"{pattern}*.csv.gz")])
+    if not paths:
+        raise KuaiRandFormatError(f"{folder} holds no {pattern}*.csv or {pattern}*.csv.gz")
+    frames = []
+    for path in paths:
+        names = list(pd.read_csv(path, nrows=0).columns)
+        missing = [column for column in columns if column not in names]
+        if missing:
+            raise KuaiRandFormatError(f"{path} lacks the columns {', '.join(missing)}")
+        frames.append(pd.read_csv(path, usecols=None if every_column else list(columns)))
+        logger.info("read %d rows of %s", len(frames[-1]), path)
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
