@@ -11,9 +11,9 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from learners.decayed_rates import DecayedRates, RatesByKey
+from learners.user_state_settings import DEFAULT_SETTINGS, PREFERENCE_WEIGHTS, UserStateSettings
 from learners.watch_outcome import ContentTraits, watch_outcome
 from messages.arrays import BoolArray, IdArray
 from messages.codec import MalformedMessageError, pack, unpack
@@ -21,41 +21,6 @@ from messages.events import TERMINAL_EVENT_TYPES
 from messages.identifiers import MISSING_KEY, key_of
 
 STATE_FORMAT = 1
-
-PREFERENCE_WEIGHTS: dict[str, float] = {
-    "like": 1.0,
-    "comment": 1.0,
-    "share": 2.0,
-    "save": 1.5,
-    "follow": 2.0,
-    "replay": 0.5,
-    "complete_view": 0.5,
-    "skip": -0.5,
-    "hide": -2.0,
-    "report": -3.0,
-    "unfollow": -2.0,
-}
-"""How much each event moves the preference for its category and creator (specification, section 9.1)."""
-
-
-class UserStateSettings(BaseModel):
-    """Half-lives and session gap in seconds; the rest are numbers of things remembered."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    half_life_seconds: float = Field(default=7 * 86_400.0, gt=0)
-    recent_half_life_seconds: float = Field(default=600.0, gt=0)
-    session_gap_seconds: float = Field(default=1_800.0, gt=0)
-    max_history: int = Field(default=32, ge=1)
-    max_liked: int = Field(default=32, ge=1)
-    max_categories: int = Field(default=64, ge=1)
-    max_creators: int = Field(default=64, ge=1)
-    max_followed: int = Field(default=512, ge=1)
-    max_hidden: int = Field(default=256, ge=1)
-    max_blocked: int = Field(default=128, ge=1)
-
-
-DEFAULT_SETTINGS = UserStateSettings()
 
 
 class UserState:

@@ -1,0 +1,125 @@
+"""Rows of EXAMPLES gathered one by one in plain Python, and turned into columns once per release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from learners.open_impressions import OpenSlate
+from messages.content import ContentFacts, Uploads
+from messages.events import EVENT_TYPE_CODES
+from messages.examples import HEADS, ExampleBatch, JoinedExamples
+from messages.features import FeatureBatch
+from messages.identifiers import MISSING_KEY
+
+
+class ExampleBuilder:
+    """One row per accepted event, in order; `build` gives them out and starts anew."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, float, int, int, int, bool, float]] = []
+        self._joined: list[tuple[int, OpenSlate, int, bytes, float]] = []
+        self._uploads: list[ContentFacts] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(
+        self,
+        event: Mapping[str, Any],
+        user_key: int,
+        content_key: int,
+        creator_key: int,
+        long_view: bool,
+    ) -> None:
+        """Add the row of an event of a person."""
+        self._rows.append(
+            (
+                EVENT_TYPE_CODES[event["event_type"]],
+                event["timestamp"],
+                user_key,
+                content_key,
+                creator_key,
+                long_view,
+                event.get("watch_duration", 0.0),
+            )
+        )
+
+    def join(self, event: Mapping[str, Any], slate: OpenSlate, place: int, labels: bytes) -> None:
+        """Say that the row added last belongs to a place in a slate whose features are known."""
+        watched = event.get("watch_duration", np.nan)
+        self._joined.append((len(self._rows) - 1, slate, place, labels, watched))
+
+    def add_upload(self, facts: ContentFacts, content_key: int, creator_key: int) -> None:
+        self._uploads.append(facts)
+        self._rows.append(
+            (
+                EVENT_TYPE_CODES["content_upload"],
+                facts.upload_timestamp,
+                MISSING_KEY,
+                content_key,
+                creator_key,
+                False,
+                0.0,
+            )
+        )
+
+    def build(self) -> ExampleBatch:
+        """Return everything added since the last call."""
+        rows, joined, uploads = self._rows, self._joined, self._uploads
+        self._rows, self._joined, self._uploads = [], [], []
+        if not rows:
+            return ExampleBatch.empty()
+        types, times, user_keys, content_keys, creator_keys, long_views, watched = zip(*rows, strict=True)
+        return ExampleBatch(
+            event_types=np.array(types, dtype=np.uint8),
+            times=np.array(times, dtype=np.float64),
+            user_keys=np.array(user_keys, dtype=np.uint64),
+            content_keys=np.array(content_keys, dtype=np.uint64),
+            creator_keys=np.array(creator_keys, dtype=np.uint64),
+            long_views=np.array(long_views, dtype=np.bool_),
+            watch_seconds=np.array(watched, dtype=np.float32),
+            joined=_joined_columns(joined) if joined else None,
+            uploads=Uploads.of(uploads) if uploads else None,
+        )
+
+
+def _joined_columns(joined: list[tuple[int, OpenSlate, int, bytes, float]]) -> JoinedExamples:
+    rows, slates, places, labels, watched = zip(*joined, strict=True)
+    impressions = [slate.impression for slate in slates]
+    in_slate = np.array(places, dtype=np.int64)
+    return JoinedExamples(
+        rows=np.array(rows, dtype=np.int64),
+        features=_features(slates, in_slate),
+        labels=np.frombuffer(b"".join(labels), dtype=np.uint8).reshape(len(rows), len(HEADS)),
+        watch_seconds=np.array(watched, dtype=np.float32),
+        slate_positions=in_slate,
+        propensities=np.array(
+            [shown.propensities[place] for shown, place in zip(impressions, places, strict=True)],
+            dtype=np.float32,
+        ),
+        served_scores=np.array(
+            [shown.scores[place] for shown, place in zip(impressions, places, strict=True)], dtype=np.float32
+        ),
+        request_keys=np.array([slate.request_key for slate in slates], dtype=np.uint64),
+        arms=[shown.arm for shown in impressions],
+        model_ids=[shown.model.model_id for shown in impressions],
+        model_versions=[str(shown.model) for shown in impressions],
+    )
+
+
+def _features(slates: tuple[OpenSlate, ...], places: np.ndarray[Any, np.dtype[np.int64]]) -> FeatureBatch:
+    """Stack the slates, each once, and take the rows out in one go: many small takes cost far more."""
+    distinct = list({id(slate): slate for slate in slates}.values())
+    parts: list[FeatureBatch] = []
+    starts: dict[int, int] = {}
+    start = 0
+    for slate in distinct:
+        assert slate.features is not None, "only a slate with features is joined"
+        starts[id(slate)] = start
+        parts.append(slate.features)
+        start += len(slate.features)
+    first_rows = np.array([starts[id(slate)] for slate in slates], dtype=np.int64)
+    return FeatureBatch.concatenate(parts).take(first_rows + places)

@@ -1,0 +1,101 @@
+"""Impressions from FEED, checked so far that nothing downstream can stumble over one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from messages.codec import MalformedMessageError
+from messages.content import ContentColumns
+from messages.events import MAX_ID_LENGTH, InvalidEventError
+from messages.features import FeatureBatch
+from messages.impressions import Impression, ModelVersion, RequestContext
+
+_FLOATS = np.dtype(np.float32)
+_DOUBLES = np.dtype(np.float64)
+_KEYS = np.dtype(np.uint64)
+_OFFSETS = np.dtype(np.int64)
+
+_BREAKS = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
+"""What a map of the wrong shape makes of a decoder that trusts it."""
+
+
+def clean_impression(raw: object) -> Impression:
+    """Decode the wire map of an impression. Raises InvalidEventError naming the field that breaks it."""
+    if not isinstance(raw, Mapping):
+        raise InvalidEventError("", "an impression is a map")
+    try:
+        impression = Impression.from_wire(raw)
+        _check(impression)
+    except InvalidEventError:
+        raise
+    except _BREAKS as error:
+        raise _named(raw, error) from error
+    return impression
+
+
+def _check(impression: Impression) -> None:
+    for name, identifier in (("request_id", impression.request_id), ("user_id", impression.user_id)):
+        if type(identifier) is not str or not 0 < len(identifier) <= MAX_ID_LENGTH:
+            raise InvalidEventError(name, f"must be a text of 1 to {MAX_ID_LENGTH} letters")
+    if not 0 < impression.timestamp < 1e11:
+        raise InvalidEventError("timestamp", "must be epoch seconds")
+    if type(impression.arm) is not str or type(impression.model.model_id) is not str:
+        raise InvalidEventError("arm", "arm and model id must be texts")
+    num_contents = len(impression)
+    contents = impression.contents
+    _check_column("contents.audio_keys", contents.audio_keys, _KEYS, num_contents)
+    _check_column("contents.durations", contents.durations, _FLOATS, num_contents)
+    _check_column("contents.upload_times", contents.upload_times, _DOUBLES, num_contents)
+    _check_column("contents.tags", contents.tags.values, _KEYS, len(contents.tags.values))
+    _check_column("contents.tags", contents.tags.offsets, _OFFSETS, num_contents + 1)
+    _check_column("propensities", impression.propensities, _FLOATS, num_contents)
+    _check_column("scores", impression.scores, _FLOATS, num_contents)
+    if len(contents.creator_keys) != num_contents or len(contents.category_keys) != num_contents:
+        raise InvalidEventError("contents", "columns differ in length")
+    if impression.features is not None:
+        _check_features(impression.features, num_contents)
+
+
+def _check_features(features: FeatureBatch, num_contents: int) -> None:
+    for name, keys in features.ids.items():
+        _check_column(f"features.ids.{name}", keys, _KEYS, num_contents)
+    for name, bags in features.bags.items():
+        _check_column(f"features.bags.{name}", bags.values, _KEYS, len(bags.values))
+        _check_column(f"features.bags.{name}", bags.offsets, _OFFSETS, num_contents + 1)
+    for name, block in (("dense", features.dense), ("counters", features.counters)):
+        if block is not None and (block.ndim != 2 or block.dtype != _FLOATS or len(block) != num_contents):
+            raise InvalidEventError(
+                f"features.{name}", f"must be float32, one row for each of {num_contents}"
+            )
+
+
+def _check_column(name: str, column: object, dtype: np.dtype[Any], length: int) -> None:
+    if not isinstance(column, np.ndarray) or column.dtype != dtype or column.shape != (length,):
+        raise InvalidEventError(name, f"must be {length} of {dtype.name}")
+
+
+def _named(raw: Mapping[str, Any], error: Exception) -> InvalidEventError:
+    """Find the field on which decoding broke, by decoding each alone."""
+    decoders: dict[str, Callable[[Any], object]] = {
+        "timestamp": float,
+        "model": ModelVersion.from_wire,
+        "context": RequestContext.from_wire,
+        "contents": ContentColumns.from_wire,
+        "propensities": lambda values: np.asarray(values, dtype=np.float32),
+        "scores": lambda values: np.asarray(values, dtype=np.float32),
+        "features": lambda wire: None if wire is None else FeatureBatch.from_wire(wire),
+    }
+    for name in ("request_id", "user_id", "arm", "sources", *decoders):
+        if name not in raw:
+            return InvalidEventError(name, "Field required")
+    for name, decode in decoders.items():
+        try:
+            decode(raw[name])
+        except MalformedMessageError as broken:
+            return InvalidEventError(name, str(broken))
+        except _BREAKS as broken:
+            return InvalidEventError(name, f"malformed ({type(broken).__name__}: {broken})")
+    return InvalidEventError("", f"malformed ({type(error).__name__}: {error})")

@@ -1,0 +1,110 @@
+"""What the joiner must remember of a person to treat the next event exactly as if it had never stopped."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Container
+
+from messages.codec import MalformedMessageError, pack, unpack
+from messages.features import FeatureBatch
+
+JOIN_STATE_FORMAT = 1
+
+
+class JoinState:
+    """The recent event ids of one person, and what their open impressions have taught already.
+
+    recent: 64-bit event key -> stream time of its last sighting, oldest sighting first. marks: request key ->
+    place in the slate -> marks (`learners/labels.py`), in order of the first event at each. features: request
+    key -> features of an open impression that came without (a replay): they were computed from the state
+    before it, which is gone.
+    """
+
+    __slots__ = ("_features", "_marks", "_recent")
+
+    def __init__(self) -> None:
+        self._recent: dict[int, float] = {}
+        self._marks: dict[int, dict[int, int]] = {}
+        self._features: dict[int, FeatureBatch | bytes] = {}
+
+    def see(self, event_key: int, now: float, horizon: float, max_events: int) -> bool:
+        """Note that an event came and say whether it had come before, within `horizon` seconds of `now`.
+
+        Every sighting counts anew, so that an event repeated again and again never gets through. Over
+        `max_events` the oldest sighting is forgotten.
+        """
+        recent = self._recent
+        last = recent.pop(event_key, None)
+        recent[event_key] = now
+        oldest = next(iter(recent))
+        while now - recent[oldest] > horizon or len(recent) > max_events:
+            del recent[oldest]
+            oldest = next(iter(recent))
+        return last is not None and now - last <= horizon
+
+    def marks_of(self, request_key: int, place: int) -> int:
+        places = self._marks.get(request_key)
+        return 0 if places is None else places.get(place, 0)
+
+    def places_marked(self, request_key: int) -> list[int]:
+        """Return the places of a slate that had events, in the order of their first."""
+        return list(self._marks.get(request_key, ()))
+
+    def set_marks(self, request_key: int, place: int, marks: int, open_requests: Container[int]) -> None:
+        """Remember what a place has taught; what slates have taught that are open no more is forgotten."""
+        places = self._marks.get(request_key)
+        if places is None:
+            for closed in [key for key in self._marks if key not in open_requests]:
+                del self._marks[closed]
+            places = self._marks[request_key] = {}
+        places[place] = marks
+
+    def keep_features(self, request_key: int, features: FeatureBatch, open_requests: Container[int]) -> None:
+        """Keep the features of a replayed impression as long as it is open."""
+        for closed in [key for key in self._features if key not in open_requests]:
+            del self._features[closed]
+        self._features[request_key] = features
+
+    def features_of(self, request_key: int) -> FeatureBatch | None:
+        """Return what `keep_features` was given."""
+        features = self._features.get(request_key)
+        if isinstance(features, bytes):
+            return FeatureBatch.from_wire(unpack(features))
+        return features
+
+    def to_bytes(self) -> bytes:
+        for request_key, features in self._features.items():
+            if isinstance(features, FeatureBatch):
+                self._features[request_key] = pack(features.to_wire())
+        marks = [
+            (request_key, place, bits)
+            for request_key, places in self._marks.items()
+            for place, bits in places.items()
+        ]
+        return pack(
+            [
+                JOIN_STATE_FORMAT,
+                struct.pack(f"<{len(self._recent)}Q", *self._recent),
+                struct.pack(f"<{len(self._recent)}d", *self._recent.values()),
+                marks,
+                list(self._features.items()),
+            ]
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> JoinState:
+        """Decode what `to_bytes` made. Raises MalformedMessageError."""
+        wire = unpack(data)
+        if not isinstance(wire, list) or len(wire) != 5 or wire[0] != JOIN_STATE_FORMAT:
+            raise MalformedMessageError(f"not a join state of format {JOIN_STATE_FORMAT}")
+        join = cls()
+        try:
+            num_recent = len(wire[1]) // 8
+            keys = struct.unpack(f"<{num_recent}Q", wire[1])
+            join._recent = dict(zip(keys, struct.unpack(f"<{num_recent}d", wire[2]), strict=True))
+            for request_key, place, bits in wire[3]:
+                join._marks.setdefault(request_key, {})[place] = bits
+            join._features = dict(wire[4])
+        except (TypeError, ValueError, struct.error) as error:
+            raise MalformedMessageError(f"not a join state: {error}") from error
+        return join
