@@ -1,0 +1,142 @@
+"""The contents a replica knows, in growing columns: row number -> facts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from messages.arrays import BoolArray, IdArray, IntArray
+from messages.content import ContentColumns
+from messages.features import IdBags
+from parameter_server.cuckoo_index import CuckooIndex
+from serve_app.growing_array import GrowingArray
+
+
+class ContentTable:
+    """key -> row number -> the columns of `ContentColumns`. A removed content's number is used again."""
+
+    def __init__(self) -> None:
+        self._index = CuckooIndex()
+        self._live = GrowingArray(np.bool_, fill=False)
+        self._names = {
+            name: GrowingArray(object, fill="") for name in ("content_ids", "creator_ids", "categories")
+        }
+        self._keys = {
+            name: GrowingArray(np.uint64)
+            for name in ("content_keys", "creator_keys", "category_keys", "audio_keys")
+        }
+        self._durations = GrowingArray(np.float32, fill=np.nan)
+        self._upload_times = GrowingArray(np.float64)
+        self._tags = _TagPool()
+        self._num_rows = 0
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    @property
+    def live(self) -> BoolArray:
+        """Which row numbers hold a content, bool [rows]; a view."""
+        live: BoolArray = self._live.values[: self._num_rows]
+        return live
+
+    @property
+    def content_keys(self) -> IdArray:
+        """uint64 [capacity], by row number; a view."""
+        return self._keys["content_keys"].values
+
+    @property
+    def creator_keys(self) -> IdArray:
+        """uint64 [capacity], by row number; a view."""
+        return self._keys["creator_keys"].values
+
+    @property
+    def category_keys(self) -> IdArray:
+        """uint64 [capacity], by row number; a view."""
+        return self._keys["category_keys"].values
+
+    def find(self, keys: IdArray) -> IntArray:
+        """Return the row number of each content, int64 [n], -1 where it is not known."""
+        rows: IntArray = self._index.find(keys)
+        return rows
+
+    def put(self, contents: ContentColumns) -> IntArray:
+        """Add contents or replace their facts; keys are unique within `contents`. Returns their rows."""
+        rows = self._index.find_or_insert(contents.content_keys)
+        if not len(rows):
+            return rows
+        self._num_rows = max(self._num_rows, int(rows.max()) + 1)
+        self._live.put(rows, True)
+        for name, names in self._names.items():
+            names.put(rows, np.array(getattr(contents, name), dtype=object))
+        for name, column in self._keys.items():
+            column.put(rows, getattr(contents, name))
+        self._durations.put(rows, contents.durations)
+        self._upload_times.put(rows, contents.upload_times)
+        self._tags.put(rows, contents.tags)
+        return rows
+
+    def remove(self, keys: IdArray) -> IntArray:
+        """Forget contents and return the rows they had; keys that are not known are left out."""
+        rows = self.find(keys)
+        rows = rows[rows >= 0]
+        if len(rows):
+            self._index.erase(keys)
+            self._live.values[rows] = False
+            for names in self._names.values():
+                names.values[rows] = ""
+            for column in self._keys.values():
+                column.values[rows] = 0
+            self._tags.put(rows, IdBags.of([np.empty(0, dtype=np.uint64)] * len(rows)))
+        return rows
+
+    def take(self, rows: IntArray) -> ContentColumns:
+        """Return the facts of contents, by row number, as copies."""
+        return ContentColumns(
+            content_ids=self._names["content_ids"].values[rows].tolist(),
+            creator_ids=self._names["creator_ids"].values[rows].tolist(),
+            categories=self._names["categories"].values[rows].tolist(),
+            content_keys=self._keys["content_keys"].values[rows],
+            creator_keys=self._keys["creator_keys"].values[rows],
+            category_keys=self._keys["category_keys"].values[rows],
+            audio_keys=self._keys["audio_keys"].values[rows],
+            tags=self._tags.take(rows),
+            durations=self._durations.values[rows],
+            upload_times=self._upload_times.values[rows],
+        )
+
+
+class _TagPool:
+    """Bags of tags behind each other in one array; bags that were replaced are cleared away at intervals."""
+
+    def __init__(self) -> None:
+        self._starts = GrowingArray(np.int64)
+        self._lengths = GrowingArray(np.int64)
+        self._values = GrowingArray(np.uint64)
+        self._used = 0
+        self._wasted = 0
+
+    def put(self, rows: IntArray, bags: IdBags) -> None:
+        self._starts.reserve(int(rows.max()) + 1)
+        self._lengths.reserve(int(rows.max()) + 1)
+        self._wasted += int(self._lengths.values[rows].sum())
+        self._values.reserve(self._used + len(bags.values))
+        self._values.values[self._used : self._used + len(bags.values)] = bags.values
+        self._starts.values[rows] = self._used + bags.offsets[:-1]
+        self._lengths.values[rows] = bags.lengths()
+        self._used += len(bags.values)
+        if self._wasted > 4096 and self._wasted > self._used // 2:
+            self._compact()
+
+    def take(self, rows: IntArray) -> IdBags:
+        starts, lengths = self._starts.values[rows], self._lengths.values[rows]
+        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        positions = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return IdBags(self._values.values[positions], offsets)
+
+    def _compact(self) -> None:
+        kept = self.take(np.arange(len(self._starts.values)))
+        self._starts.values[:] = kept.offsets[:-1]
+        self._values = GrowingArray(np.uint64)
+        self._values.reserve(len(kept.values))
+        self._values.values[: len(kept.values)] = kept.values
+        self._used, self._wasted = len(kept.values), 0

@@ -1,0 +1,108 @@
+"""The pipeline as it is served: which stages there are, in which order."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.blocked_creator_filter import BlockedCreatorFilter
+from serve_app.pipeline.candidate_limit_filter import CandidateLimitFilter, CandidateLimitSettings
+from serve_app.pipeline.catalogue_sample_source import CatalogueSampleSettings, CatalogueSampleSource
+from serve_app.pipeline.diverse_slate_selector import DiverseSlateSelector, DiverseSlateSettings
+from serve_app.pipeline.duplicate_filter import DuplicateFilter
+from serve_app.pipeline.epsilon_greedy_exploration import EpsilonGreedyExploration, ExplorationSettings
+from serve_app.pipeline.feature_hydrator import FeatureHydrator
+from serve_app.pipeline.followed_source import (
+    FollowedCreatorsSource,
+    FollowedSettings,
+    PreferredCategoriesSource,
+)
+from serve_app.pipeline.fresh_source import FreshSettings, FreshSource
+from serve_app.pipeline.hidden_content_filter import HiddenContentFilter
+from serve_app.pipeline.model_scorer import ModelScorer
+from serve_app.pipeline.previously_served_filter import PreviouslyServedFilter
+from serve_app.pipeline.previously_watched_filter import PreviouslyWatchedFilter
+from serve_app.pipeline.ranking_pipeline import RankingPipeline
+from serve_app.pipeline.served_model import ServedModel
+from serve_app.pipeline.similar_to_liked_source import SimilarToLikedSettings, SimilarToLikedSource
+from serve_app.pipeline.stages import Filter, Scorer, Selector, Source
+from serve_app.pipeline.top_score_selector import SlateSettings, TopScoreSelector
+from serve_app.pipeline.trend_boost_scorer import TrendBoostScorer, TrendBoostSettings
+from serve_app.pipeline.trending_source import TrendingSettings, TrendingSource
+from serve_app.pipeline.two_tower_source import TwoTowerSettings, TwoTowerSource
+from serve_app.pipeline.weighted_sum_scorer import WeightedSumScorer, WeightedSumSettings
+
+
+class PipelineSettings(BaseModel):
+    """One settings model for each stage that has any.
+
+    learned_order_only: order by the learned score alone: no trend boost, no cap, no diversity, no exploration
+    (for measuring the model, and for tests of what it has learned).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    two_tower: TwoTowerSettings = TwoTowerSettings()
+    similar_to_liked: SimilarToLikedSettings = SimilarToLikedSettings()
+    followed: FollowedSettings = FollowedSettings()
+    fresh: FreshSettings = FreshSettings()
+    trending: TrendingSettings = TrendingSettings()
+    catalogue_sample: CatalogueSampleSettings = CatalogueSampleSettings()
+    candidate_limit: CandidateLimitSettings = CandidateLimitSettings()
+    weighted_sum: WeightedSumSettings = WeightedSumSettings()
+    trend_boost: TrendBoostSettings = TrendBoostSettings()
+    slate: SlateSettings = SlateSettings()
+    diverse_slate: DiverseSlateSettings = DiverseSlateSettings()
+    exploration: ExplorationSettings = ExplorationSettings()
+    learned_order_only: bool = False
+
+
+def build_sources(settings: PipelineSettings, replica: ModelReplica, model: ServedModel) -> list[Source]:
+    """In the order in which they may claim a content that several propose: the most telling reason first."""
+    return [
+        FollowedCreatorsSource(settings.followed, replica),
+        SimilarToLikedSource(settings.similar_to_liked, replica),
+        TwoTowerSource(settings.two_tower, replica, model),
+        PreferredCategoriesSource(settings.followed, replica),
+        TrendingSource(settings.trending, replica),
+        FreshSource(settings.fresh, replica),
+        CatalogueSampleSource(settings.catalogue_sample, replica),
+    ]
+
+
+def build_filters(settings: PipelineSettings) -> list[Filter]:
+    """The bound on candidates stands last: it must count only what may be shown."""
+    return [
+        DuplicateFilter(),
+        PreviouslyServedFilter(),
+        PreviouslyWatchedFilter(),
+        HiddenContentFilter(),
+        BlockedCreatorFilter(),
+        CandidateLimitFilter(settings.candidate_limit),
+    ]
+
+
+def build_scorers(settings: PipelineSettings, replica: ModelReplica, model: ServedModel) -> list[Scorer]:
+    scorers: list[Scorer] = [ModelScorer(model), WeightedSumScorer(settings.weighted_sum)]
+    if settings.trend_boost.beta and not settings.learned_order_only:
+        scorers.append(TrendBoostScorer(settings.trend_boost, replica))
+    return scorers
+
+
+def build_pipeline(settings: PipelineSettings, replica: ModelReplica, model: ServedModel) -> RankingPipeline:
+    """Wire the stages to one replica."""
+    slate, exploration = settings.slate, settings.exploration
+    if settings.learned_order_only:
+        slate, exploration = SlateSettings(max_per_creator=0), ExplorationSettings(epsilon=0.0)
+    selector: Selector = TopScoreSelector(slate)
+    if settings.diverse_slate.quality < 1 and not settings.learned_order_only:
+        selector = DiverseSlateSelector(settings.diverse_slate, slate, replica)
+    return RankingPipeline(
+        replica=replica,
+        sources=build_sources(settings, replica, model),
+        filters=build_filters(settings),
+        hydrator=FeatureHydrator(replica, model),
+        scorers=build_scorers(settings, replica, model),
+        selector=selector,
+        exploration=EpsilonGreedyExploration(exploration, slate.max_per_creator),
+    )

@@ -1,0 +1,83 @@
+"""A slate that is good as a whole: scores weighed against likeness by a determinantal point process."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from messages.arrays import DoubleArray, IntArray
+from messages.identifiers import MISSING_KEY
+from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.candidate import ScoredCandidates
+from serve_app.pipeline.creator_cap import CreatorCap
+from serve_app.pipeline.top_score_selector import SlateSettings, by_falling_score
+
+_SMALLEST_GAIN = 1e-9
+
+
+class DiverseSlateSettings(BaseModel):
+    """quality: 1 orders by score alone, towards 0 by unlikeness alone. window: the best scores among which
+    the slate is composed. same_category: the share of likeness that the category decides, in [0, 1)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    quality: float = Field(0.85, gt=0, le=1)
+    window: int = Field(150, ge=1)
+    same_category: float = Field(0.3, ge=0, lt=1)
+
+
+class DiverseSlateSelector:
+    """Greedy maximum a posteriori of a DPP (Chen et al., NeurIPS 2018, arXiv 1709.05135).
+
+    Maximizes quality * sum of scores + (1 - quality) * log det of the slate's likenesses. Scores enter in
+    units of their deviation in the window, so the knob means the same whatever the weights are. Likeness is
+    the cosine of retrieval vectors, mixed with a 1 where the categories are the same and a 0 where not.
+    """
+
+    name = "diverse_slate"
+
+    def __init__(self, settings: DiverseSlateSettings, slate: SlateSettings, replica: ModelReplica) -> None:
+        self._settings = settings
+        self._max_per_creator = slate.max_per_creator
+        self._replica = replica
+
+    def select(self, scored: ScoredCandidates, count: int) -> IntArray:
+        order = by_falling_score(scored.scores)
+        window = order[: max(self._settings.window, count)]
+        window = window[np.isfinite(scored.scores[window])]
+        chosen = window[self._compose(scored, window, min(count, len(window)))]
+        if len(chosen) < count:  # without an answer of the model they come last
+            chosen = np.concatenate([chosen, order[~np.isin(order, chosen)]])
+        return chosen[:count]
+
+    def _compose(self, scored: ScoredCandidates, window: IntArray, count: int) -> IntArray:
+        """Return positions in the window, int64 [count], in the order in which they are worth placing."""
+        quality = self._settings.quality
+        scores = scored.scores[window]
+        rewards = quality * scores / (scores.std() + 1e-12)
+        likeness = self._likeness(scored, window)
+        cap = CreatorCap(scored.candidates.creator_keys[window], self._max_per_creator)
+        # Incremental Cholesky: gains[i] is the part of content i that what is placed does not say already.
+        gains = likeness.diagonal().copy()
+        factors = np.zeros((count, len(window)))
+        chosen = np.empty(count, dtype=np.int64)
+        for place in range(count):
+            worth = rewards + (1 - quality) * np.log(np.maximum(gains, _SMALLEST_GAIN))
+            best = int(np.argmax(np.where(cap.open, worth, -np.inf)))
+            chosen[place] = best
+            cap.place(best)
+            pivot = np.sqrt(max(gains[best], _SMALLEST_GAIN))
+            factors[place] = (likeness[best] - factors[:place, best] @ factors[:place]) / pivot
+            gains -= factors[place] ** 2
+        return chosen
+
+    def _likeness(self, scored: ScoredCandidates, window: IntArray) -> DoubleArray:
+        """Return a positive semi-definite matrix of likenesses, float64 [w, w], 1 on its diagonal."""
+        vectors = self._replica.state.index.vectors(scored.candidates.rows[window])[:, :-1].astype(np.float64)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-12
+        categories = scored.contents.category_keys[window]
+        same = (categories[:, None] == categories[None, :]) & (categories != MISSING_KEY)
+        share = self._settings.same_category
+        likeness: DoubleArray = (1 - share) * (vectors @ vectors.T) + share * same
+        np.fill_diagonal(likeness, 1.0)
+        return likeness

@@ -1,0 +1,75 @@
+"""One request as the stages see it: who asks, when, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from learners.model_inputs import LookupRows
+from learners.user_state import UserState
+from messages.arrays import FloatArray, IdArray, IntArray
+from messages.impressions import RequestContext
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRequest:
+    """What a client asks for. limit: contents wanted. explain: with the heads of each item."""
+
+    user_id: str
+    limit: int
+    context: RequestContext = field(default_factory=RequestContext)
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RankingRequest:
+    """A request with the person hydrated. Stages read it and change nothing but the generator's state.
+
+    now: epoch seconds. profile: as the person gave it, None where they did not. served: keys of contents
+    shown before, uint64 [s]. excluded: row numbers that no source need propose (served, watched, hidden),
+    int64. rows: embedding rows, the person's own among them.
+    """
+
+    user_id: str
+    limit: int
+    context: RequestContext
+    now: float
+    state: UserState
+    profile: Mapping[str, Any] | None
+    served: IdArray
+    excluded: IntArray
+    rows: LookupRows
+    generator: np.random.Generator
+
+    @property
+    def traits(self) -> Mapping[str, Any] | None:
+        """The plain fields of the profile (age group, location, language): features of the model."""
+        return None if self.profile is None else self.profile.get("demographics")
+
+    def preference(self, name: str) -> list[str]:
+        """Return a list from the profile's preferences (`categories`, `creators_followed`), [] if unsaid."""
+        stated = (self.profile or {}).get("preferences", {}).get(name, ())
+        return [str(value) for value in stated]
+
+
+class PersonRows:
+    """A replica's rows with one person's own rows in front: those are kept in the store, not in the replica.
+
+    own: slot -> float32 [d], as trained last; without one the person's row is the initial value of their key.
+    """
+
+    def __init__(self, shared: LookupRows, user_key: int, own: Mapping[str, FloatArray]) -> None:
+        self._shared = shared
+        self._user_key = np.uint64(user_key)
+        self._own = own
+
+    def rows(self, slot: str, ids: IdArray) -> FloatArray:
+        """Return the rows of `ids`, float32 [m, d]."""
+        values = self._shared.rows(slot, ids)
+        own = self._own.get(slot)
+        if own is not None:
+            values[ids == self._user_key] = own
+        return values

@@ -1,0 +1,61 @@
+"""The model as the stages use it: features, a query for the index, probabilities."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from learners.features.assembly import assemble, assemble_person
+from learners.model_inputs import gather_inputs, gather_user_inputs
+from learners.ranking_model import RankingModelSettings, input_layout, score
+from learners.retrieval_model import user_vector
+from messages.arrays import FloatArray
+from messages.content import ContentColumns
+from messages.features import FeatureBatch
+from messages.updates import CounterRows
+from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.ranking_request import RankingRequest
+
+
+class ServedModel(Protocol):
+    """`LearnedModel`, or a known function of the candidates in tests."""
+
+    def features(
+        self, request: RankingRequest, contents: ContentColumns, counters: CounterRows
+    ) -> FeatureBatch:
+        """Compute the features of n contents for the person who asks."""
+        ...
+
+    def query(self, request: RankingRequest) -> FloatArray:
+        """Return the vector whose nearest contents the person may like, float32 [R + 1]."""
+        ...
+
+    def probabilities(self, request: RankingRequest, features: FeatureBatch) -> FloatArray:
+        """Return the probability of each head, float32 [n, len(HEADS)]."""
+        ...
+
+
+class LearnedModel:
+    """The model that the learners train, by their own definition and with the replica's weights, in numpy."""
+
+    def __init__(self, settings: RankingModelSettings, replica: ModelReplica) -> None:
+        self._layout = input_layout(settings)
+        self._replica = replica
+
+    def features(
+        self, request: RankingRequest, contents: ContentColumns, counters: CounterRows
+    ) -> FeatureBatch:
+        return assemble(request.state, request.traits, request.context, contents, request.now, counters)
+
+    def query(self, request: RankingRequest) -> FloatArray:
+        person = assemble_person(request.state, request.traits, request.context, request.now)
+        vectors = user_vector(self._replica.dense, gather_user_inputs(person, request.rows))
+        query: FloatArray = vectors[0]
+        return query
+
+    def probabilities(self, request: RankingRequest, features: FeatureBatch) -> FloatArray:
+        logits = score(self._replica.dense, gather_inputs(features, request.rows, self._layout))
+        with np.errstate(over="ignore"):  # exp of a very negative logit is inf, and 1 / inf the right answer
+            probabilities: FloatArray = 1 / (1 + np.exp(-logits))
+        return probabilities

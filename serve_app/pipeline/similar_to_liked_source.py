@@ -1,0 +1,58 @@
+"""Contents like those that the person liked: item to item, by the same retrieval rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from messages.arrays import IntArray
+from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.candidate import Proposal
+from serve_app.pipeline.ranking_request import RankingRequest
+
+
+class SimilarToLikedSettings(BaseModel):
+    """num_anchors: liked contents drawn for a request; each costs one search of the index."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    num_candidates: int = Field(100, ge=0)
+    num_anchors: int = Field(2, ge=1)
+
+
+class SimilarToLikedSource:
+    """Draws a few of the recently liked contents for each request and proposes what lies nearest to them.
+
+    A few drawn anchors in place of one mean: tastes are several, and their mean may lie near none of them
+    (PinnerSage, arXiv 2007.03634, samples three of a person's clusters). Without a like, the contents that
+    were engaged with last stand in.
+    """
+
+    name = "similar_to_liked"
+
+    def __init__(self, settings: SimilarToLikedSettings, replica: ModelReplica) -> None:
+        self._settings = settings
+        self._replica = replica
+
+    def propose(self, request: RankingRequest) -> Proposal:
+        state = self._replica.state
+        liked = request.state.liked
+        if not len(liked):
+            liked = request.state.history[request.state.history_engaged]
+        anchors: IntArray = state.contents.find(liked)
+        anchors = anchors[anchors >= 0]
+        if not len(anchors) or not self._settings.num_candidates:
+            return Proposal.of(np.empty(0, dtype=np.int64))
+        if len(anchors) > self._settings.num_anchors:
+            anchors = request.generator.choice(anchors, self._settings.num_anchors, replace=False)
+        queries = state.index.vectors(anchors)
+        queries[:, -1] = 0.0  # the bias says how much everybody likes it, nothing about likeness
+        count = -(-self._settings.num_candidates // len(anchors))
+        rows, products = state.index.search(queries, count, np.concatenate([request.excluded, anchors]))
+        because = np.repeat(state.contents.content_keys[anchors], count)
+        rows, products = rows.ravel(), products.ravel()
+        best_first = np.argsort(-products, kind="stable")
+        best_first = best_first[rows[best_first] >= 0]
+        _, first = np.unique(rows[best_first], return_index=True)
+        chosen = best_first[np.sort(first)]
+        return Proposal.of(rows[chosen], products[chosen], because[chosen])

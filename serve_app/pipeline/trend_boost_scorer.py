@@ -1,0 +1,52 @@
+"""What is rising now gets a little more (specification, section 9.3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from messages.updates import DECAYED_COUNTERS, HALF_LIVES
+from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.candidate import ScoredCandidates
+from serve_app.pipeline.ranking_request import RankingRequest
+
+_ENGAGED = DECAYED_COUNTERS.index("engaged")
+_PRIOR_ENGAGEMENTS = 20.0
+
+
+class TrendBoostSettings(BaseModel):
+    """beta: how much a content that only this hour has found gains, as a share of its score; 0 for none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    beta: float = Field(0.05, ge=0, le=10)
+
+
+class TrendBoostScorer:
+    """boosted = score * (1 + beta * trend), trend in [0, 1].
+
+    trend compares the rate of engagement at the shortest half-life with that at the longest: 0 for a steady
+    or a falling content, 1 for one all of whose engagement is new. A few engagements prove no trend: the
+    rates have a prior. A score below zero is left as it is, or the boost would push it down.
+    """
+
+    name = "trend_boost"
+
+    def __init__(self, settings: TrendBoostSettings, replica: ModelReplica) -> None:
+        self._beta = settings.beta
+        self._replica = replica
+
+    def score(self, request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
+        counters = self._replica.counters_of(scored.candidates.content_keys)
+        elapsed = np.maximum(request.now - counters.times, 0.0)
+        half_lives = np.array([HALF_LIVES[0], HALF_LIVES[-1]])
+        engaged = counters.decayed[:, [0, -1], _ENGAGED] * np.exp2(-elapsed[:, None] / half_lives)
+        # A decayed sum of a steady stream is its rate * half-life / ln 2: so this ratio is 1 for a steady one
+        # and half_lives[1] / half_lives[0] for one that began just now.
+        longest = (engaged[:, 1] + _PRIOR_ENGAGEMENTS) / half_lives[1]
+        prior = _PRIOR_ENGAGEMENTS * half_lives[0] / half_lives[1]
+        ratio = (engaged[:, 0] + prior) / half_lives[0] / longest
+        trend = np.clip((ratio - 1) / (half_lives[1] / half_lives[0] - 1), 0.0, 1.0)
+        return replace(scored, scores=scored.scores * (1 + self._beta * trend * (scored.scores > 0)))
