@@ -1,0 +1,94 @@
+"""The dense weights of a model on one shard: those arrays whose name hashes to a hosted bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from messages.arrays import FloatArray
+from messages.identifiers import buckets_of, keys_of
+from parameter_server.optimizers import apply_dense
+from parameter_server.settings import DenseSettings
+
+
+def bucket_of_dense(name: str) -> int:
+    """Return the bucket that a dense weight array belongs to."""
+    return int(buckets_of(keys_of([name]))[0])
+
+
+@dataclass(slots=True)
+class DenseState:
+    """One weight array with its Adam moments (float32, one shape) and the number of steps it has made."""
+
+    values: FloatArray
+    first: FloatArray
+    second: FloatArray
+    steps: int = 0
+
+    @classmethod
+    def beginning(cls, values: FloatArray) -> DenseState:
+        own = np.array(values, dtype=np.float32, order="C")
+        return cls(own, np.zeros_like(own), np.zeros_like(own))
+
+    def copy(self) -> DenseState:
+        return DenseState(self.values.copy(), self.first.copy(), self.second.copy(), self.steps)
+
+
+class DenseParameters:
+    """Dense weights under Adam with an inverse-time decay of the rate (`DenseSettings.rate_at`)."""
+
+    def __init__(self, settings: DenseSettings) -> None:
+        self.settings = settings
+        self._states: dict[str, DenseState] = {}
+        self._versions: dict[str, int] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._states
+
+    @property
+    def num_weights(self) -> int:
+        return sum(state.values.size for state in self._states.values())
+
+    @property
+    def num_bytes(self) -> int:
+        return 3 * sum(state.values.nbytes for state in self._states.values())
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        return self._states[name].values.shape
+
+    def put(self, name: str, state: DenseState, version: int) -> None:
+        """Take over a weight array and its moments."""
+        self._states[name] = state
+        self._versions[name] = version
+
+    def apply(
+        self, gradients: Mapping[str, FloatArray], version: int, learning_rate_scale: float = 1.0
+    ) -> None:
+        """Make one step with each gradient, which has the shape of its weights."""
+        for name, gradient in gradients.items():
+            state = self._states[name]
+            apply_dense(
+                self.settings,
+                state.values,
+                state.first,
+                state.second,
+                gradient,
+                state.steps,
+                learning_rate_scale,
+            )
+            state.steps += 1
+            self._versions[name] = version
+
+    def newer_than(self, version: int) -> dict[str, FloatArray]:
+        """Return copies of the weights changed after `version`; -1 for all."""
+        return {
+            name: state.values.copy()
+            for name, state in self._states.items()
+            if self._versions[name] > version
+        }
+
+    def states(self) -> dict[str, DenseState]:
+        """Return copies of everything."""
+        return {name: state.copy() for name, state in self._states.items()}

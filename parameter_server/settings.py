@@ -1,0 +1,86 @@
+"""What can be set about tables, optimizers and groups."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+OptimizerName: TypeAlias = Literal["sgd", "adagrad", "rowwise_adagrad", "adam"]
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SlotSettings(_Settings):
+    """One embedding table and the optimizer of its rows.
+
+    initial_scale: rows begin uniform in (-scale, scale). initial_accumulator: where Adagrad's sum of squares
+    begins. l2: added to the gradient as l2 * weight, on touched rows only. clip: the largest Euclidean norm
+    of one row's gradient, None for no bound.
+    """
+
+    dimension: Annotated[int, Field(ge=1, le=4096)]
+    optimizer: OptimizerName = "adagrad"
+    learning_rate: Positive = 0.05
+    initial_scale: NonNegative = 0.01
+    initial_accumulator: NonNegative = 0.1
+    l2: NonNegative = 0.0
+    clip: Positive | None = None
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    epsilon: Positive = 1e-8
+
+    def has_same_layout(self, other: SlotSettings) -> bool:
+        """Say whether rows written under one can be read under the other, missing ones included."""
+        return (self.dimension, self.optimizer, self.initial_scale) == (
+            other.dimension,
+            other.optimizer,
+            other.initial_scale,
+        )
+
+
+class DenseSettings(_Settings):
+    """Adam for the dense weights, at a rate of learning_rate / (1 + decay_gamma * t), but never under floor.
+
+    t counts the steps of each weight array. clip_norm bounds the Euclidean norm of one array's gradient, so
+    that the result does not depend on which shards hold the others.
+    """
+
+    learning_rate: Positive = 1e-3
+    decay_gamma: NonNegative = 1e-5
+    floor: NonNegative = 1e-4
+    l2: NonNegative = 0.0
+    clip_norm: Positive | None = None
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    epsilon: Positive = 1e-8
+
+    def rate_at(self, step: int) -> float:
+        """Return the learning rate of step t = 0, 1, ... (Robbins-Monro's inverse time, bounded below)."""
+        return max(self.floor, self.learning_rate / (1.0 + self.decay_gamma * step))
+
+
+class GroupSettings(_Settings):
+    """One set of tables with positions of its own: a model, or the content counters.
+
+    num_partitions: of EXAMPLES. counters: whether the group holds a counter table.
+    """
+
+    slots: dict[str, SlotSettings] = Field(default_factory=dict)
+    dense: DenseSettings = DenseSettings()
+    num_partitions: Annotated[int, Field(ge=1, le=65_536)]
+    counters: bool = False
+
+    def has_same_layout(self, other: GroupSettings) -> bool:
+        """Say whether a group made under one can go on under the other (only rates and bounds differ)."""
+        return (
+            self.slots.keys() == other.slots.keys()
+            and all(self.slots[slot].has_same_layout(other.slots[slot]) for slot in self.slots)
+            and (self.num_partitions, self.counters) == (other.num_partitions, other.counters)
+        )

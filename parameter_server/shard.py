@@ -1,0 +1,179 @@
+"""A parameter shard: the rows, dense weights and counters of some buckets, for every group.
+
+A plain class for one thread; `actors/cluster.py` makes an actor of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from messages.arrays import FloatArray, IdArray, IntArray
+from messages.identifiers import NUM_BUCKETS
+from messages.updates import (
+    COUNTERS_GROUP,
+    CounterRows,
+    Position,
+    PullReply,
+    PullRequest,
+    ShardDelta,
+    Update,
+    UpdateReply,
+)
+from parameter_server.group_state import GroupState
+from parameter_server.positions import BucketPositions
+from parameter_server.settings import GroupSettings
+from parameter_server.table_group import TableGroup
+from parameter_server.update_checks import check_hosted
+
+__all__ = ["BucketPositions", "ParameterShard", "UnknownGroupError"]
+
+
+class UnknownGroupError(LookupError):
+    """The shard has no such group: it was never created here, or the shard began anew without a snapshot."""
+
+
+class ParameterShard:
+    """Hosts buckets of every group; each call is whole or not at all.
+
+    buckets: int64, which of the NUM_BUCKETS this shard hosts. incarnation: a name that no earlier life of
+    this shard has had; versions mean nothing across incarnations.
+    """
+
+    def __init__(self, shard_id: int, buckets: IntArray, incarnation: str) -> None:
+        self.shard_id = shard_id
+        self.incarnation = incarnation
+        self.buckets: IntArray = np.unique(np.asarray(buckets, dtype=np.int64))
+        if len(self.buckets) and not 0 <= self.buckets[0] <= self.buckets[-1] < NUM_BUCKETS:
+            raise ValueError(f"buckets must lie in [0, {NUM_BUCKETS})")
+        self.hosted = np.zeros(NUM_BUCKETS, dtype=np.bool_)
+        self.hosted[self.buckets] = True
+        self._groups: dict[str, TableGroup] = {}
+
+    def group_names(self) -> list[str]:
+        return sorted(self._groups)
+
+    def create_group(
+        self,
+        name: str,
+        settings: GroupSettings,
+        dense: Mapping[str, FloatArray],
+        start: Mapping[int, Position] | None = None,
+    ) -> None:
+        """Make a group; one that exists (from a snapshot) is kept and takes the new rates and bounds.
+
+        dense: first values of all dense weights, of which the shard keeps those of its buckets. start: where
+        a new group begins on EXAMPLES, by partition; the beginning where left out. Raises ValueError,
+        changing nothing, if the group exists with another layout.
+        """
+        if name in self._groups:
+            group = self._groups[name]
+            group.use(settings)
+            group.begin_dense(dense)
+            return
+        group = self._new_group(name, settings)
+        group.begin_dense(dense)
+        group.ledger.begin_at(start or {})
+        self._groups[name] = group
+
+    def drop_group(self, name: str) -> None:
+        """Forget a group and all that it holds."""
+        self._group(name)
+        del self._groups[name]
+
+    def pull(self, request: PullRequest) -> PullReply:
+        """Read rows, dense weights and counters. Raises ValueError for rows of other shards."""
+        group = self._group(request.group)
+        for slot, ids in request.ids.items():
+            check_hosted(f"slot {slot!r}", ids, self.hosted)
+        counters: CounterRows | None = None
+        if request.counter_ids is not None:
+            check_hosted("counters", request.counter_ids, self.hosted)
+            table = self._group(COUNTERS_GROUP).counters
+            if table is None:
+                raise ValueError(f"group {COUNTERS_GROUP!r} was created without counters")
+            counters = table.read(request.counter_ids)
+        newer_than = request.dense_newer_than
+        return PullReply(
+            values=group.read(request.ids),
+            dense={} if newer_than is None else group.dense.newer_than(newer_than),
+            counters=counters,
+            version=group.version,
+        )
+
+    def apply_update(self, update: Update) -> UpdateReply:
+        """Apply a mini-batch's effect whole and exactly once, or say why not.
+
+        Safe to send again after a lost answer: the second time it is a DUPLICATE. Raises ValueError, changing
+        nothing, for an update that could never be applied (unknown slots, wrong shapes, rows of other shards,
+        numbers that are not finite).
+        """
+        group = self._group(update.group)
+        outcome = group.apply(update)
+        return UpdateReply(outcome, group.version)
+
+    def erase(self, name: str, ids: Mapping[str, IdArray]) -> dict[str, int]:
+        """Forget rows of a group, values and optimizer state; return how many there were, by slot.
+
+        ids: per slot, uint64 [m]; those of other shards are not there to forget. Readers learn of it by
+        `deltas_since`.
+        """
+        group = self._group(name)
+        group.read(
+            {slot: of_slot[:0] for slot, of_slot in ids.items()}
+        )  # names unknown slots before any change
+        return group.erase(ids)
+
+    def positions(self, name: str) -> BucketPositions:
+        """Return a copy of where each hosted bucket stands."""
+        return self._group(name).ledger.positions.copy()
+
+    def deltas_since(self, name: str, version: int, incarnation: str) -> ShardDelta:
+        """Return what changed in a group after `version` of `incarnation`, work in proportion to the changes.
+
+        Everything (full) where the version is unknown here (-1, say), of another incarnation, or older than
+        the log of removals.
+        """
+        return self._group(name).delta_since(
+            version, self.incarnation, same_incarnation=incarnation == self.incarnation
+        )
+
+    def statistics(self) -> dict[str, Any]:
+        """Return plain numbers of every group: version, rows and bytes per table, examples per partition."""
+        return {
+            "shard": self.shard_id,
+            "incarnation": self.incarnation,
+            "buckets": len(self.buckets),
+            "groups": {name: group.statistics() for name, group in self._groups.items()},
+        }
+
+    def states(self) -> dict[str, GroupState]:
+        """Return a copy of every group, which another thread may write down while this one goes on."""
+        return {name: group.state() for name, group in self._groups.items()}
+
+    def load_group(self, name: str, states: list[GroupState]) -> None:
+        """Make a group of saved states; buckets that none of them has begin empty.
+
+        The states hold hosted buckets only and share none (`GroupState.of_buckets`). Raises ValueError if
+        the group exists or the states differ in layout.
+        """
+        if name in self._groups:
+            raise ValueError(f"group {name!r} exists; restore before it is created")
+        newest = max(states, key=lambda state: state.version)
+        if not all(state.settings.has_same_layout(newest.settings) for state in states):
+            raise ValueError(f"saved states of group {name!r} differ in layout")
+        group = self._new_group(name, newest.settings)
+        for state in states:
+            group.load(state)
+        self._groups[name] = group
+
+    def _new_group(self, name: str, settings: GroupSettings) -> TableGroup:
+        return TableGroup(name, settings, self.buckets, self.hosted)
+
+    def _group(self, name: str) -> TableGroup:
+        try:
+            return self._groups[name]
+        except KeyError:
+            raise UnknownGroupError(f"shard {self.shard_id} has no group {name!r}") from None
