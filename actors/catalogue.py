@@ -1,0 +1,93 @@
+"""The contents there are: their facts in the store, and a log of changes for those who keep copies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from actors.names import Namespace
+from messages.codec import pack, unpack
+from messages.content import ContentFacts
+
+_CHANGES_KEPT = 100_000
+_CHANGES_PER_READ = 2_000
+_SCAN_COUNT = 5_000
+_START = "0-0"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueChanges:
+    """contents: new or changed. removed: ids. cursor: where the next read goes on."""
+
+    contents: list[ContentFacts]
+    removed: list[str]
+    cursor: str
+
+
+class Catalogue:
+    """Facts in one hash, changes in a capped stream, both moved in one transaction."""
+
+    def __init__(self, redis: Redis, namespace: Namespace) -> None:
+        self._redis = redis
+        self._contents = namespace.key("contents")
+        self._changes = namespace.key("content-changes")
+
+    async def put(self, facts: ContentFacts) -> None:
+        await self.put_many([facts])
+
+    async def put_many(self, contents: Sequence[ContentFacts]) -> None:
+        """Add or replace contents, all of them or none."""
+        if not contents:
+            return
+        packed = {facts.content_id: pack(facts.to_wire()) for facts in contents}
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.hset(self._contents, mapping=packed)  # type: ignore[arg-type]
+        for content_id in packed:
+            pipeline.xadd(self._changes, {"id": content_id}, maxlen=_CHANGES_KEPT, approximate=True)
+        await pipeline.execute()
+
+    async def remove(self, content_id: str) -> bool:
+        """Take a content out of every feed from the next sync on. Returns whether it was there."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.hdel(self._contents, content_id)
+        pipeline.xadd(self._changes, {"id": content_id}, maxlen=_CHANGES_KEPT, approximate=True)
+        removed, _ = await pipeline.execute()
+        return bool(removed)
+
+    async def get(self, content_id: str) -> ContentFacts | None:
+        packed = await self._redis.hget(self._contents, content_id)
+        return None if packed is None else ContentFacts.from_wire(unpack(packed))
+
+    async def size(self) -> int:
+        return int(await self._redis.hlen(self._contents))
+
+    async def changes_after(self, cursor: str) -> CatalogueChanges | None:
+        """Return what changed after a cursor; None where the log no longer reaches back that far."""
+        first = await self._redis.xrange(self._changes, count=1)
+        if first and cursor != _START and _order(first[0][0].decode()) > _order(cursor):
+            return None
+        entries = await self._redis.xrange(self._changes, min=f"({cursor}", count=_CHANGES_PER_READ)
+        if not entries:
+            return CatalogueChanges([], [], cursor)
+        ids = list(dict.fromkeys(fields[b"id"].decode() for _, fields in entries))
+        packed = await self._redis.hmget(self._contents, ids)
+        return CatalogueChanges(
+            contents=[ContentFacts.from_wire(unpack(value)) for value in packed if value is not None],
+            removed=[name for name, value in zip(ids, packed, strict=True) if value is None],
+            cursor=entries[-1][0].decode(),
+        )
+
+    async def all(self) -> CatalogueChanges:
+        """Return every content and the cursor from which changes go on (some may then come twice)."""
+        last = await self._redis.xrevrange(self._changes, count=1)
+        contents: dict[str, ContentFacts] = {}
+        async for name, packed in self._redis.hscan_iter(self._contents, count=_SCAN_COUNT):
+            contents[name.decode()] = ContentFacts.from_wire(unpack(packed))
+        return CatalogueChanges(list(contents.values()), [], last[0][0].decode() if last else _START)
+
+
+def _order(entry_id: str) -> tuple[int, int]:
+    milliseconds, _, serial = entry_id.partition("-")
+    return int(milliseconds), int(serial or 0)

@@ -1,0 +1,190 @@
+"""The composition root of the actors: plain classes become Ray actors here, and nowhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+from learners.training_settings import TrainingSettings
+from pydantic import BaseModel, ConfigDict, Field
+
+from actors.connections import EndpointSettings
+from actors.counter_writer import CounterWriter
+from actors.examples_follower import BatchingSettings
+from actors.joiner_actor import JoinerActor
+from actors.learner_actor import LearnerActor, LearnerSettings
+from actors.model_actor import ModelActor, ModelActorSettings, RemoteDeltaSource
+from actors.model_groups import counters_plan, model_plan
+from actors.names import Namespace
+from actors.parameter_client import ParameterClient, RemoteShard
+from actors.shard_host import GroupPlan, ShardHost, ShardHostSettings
+from learners.joiner import JoinerSettings
+from messages.updates import COUNTERS_GROUP
+from parameter_server.routing import ShardRouter, assign_buckets
+
+RAY_NAMESPACE = "foryou"
+_ACTOR_CPUS = 0.1
+_LONG_POLLS = 64
+_READY_SECONDS = 120.0
+
+
+class ClusterPlan(BaseModel):
+    """What to start in one namespace. learning, syncing, counting: a replay has no model actor, and its
+    learner writes the counters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    endpoints: EndpointSettings
+    snapshot_root: Path
+    num_shards: int = Field(default=2, ge=1)
+    snapshot_every_seconds: float = 30.0
+    snapshots_kept: int = 3
+    joiner: JoinerSettings = JoinerSettings()
+    training: TrainingSettings = TrainingSettings()
+    batching: BatchingSettings = BatchingSettings()
+    model: ModelActorSettings = ModelActorSettings()
+    learning: bool = True
+    replay: bool = False
+
+
+@dataclass(slots=True)
+class SystemActors:
+    """Handles of what runs in one namespace; None for a part that the plan leaves out."""
+
+    shards: dict[int, Any]
+    joiner: Any
+    counter_writer: Any | None
+    learner: Any | None
+    model: Any | None
+
+    def workers(self) -> dict[str, Any]:
+        """The actors that have a `status` and can `stop`, by role, in the order in which to stop them."""
+        named = {
+            "joiner": self.joiner,
+            "learner": self.learner,
+            "counter-writer": self.counter_writer,
+            "model": self.model,
+        }
+        return {role: handle for role, handle in named.items() if handle is not None}
+
+    def status(self, timeout: float = 10.0) -> dict[str, Any]:
+        """Ask every actor how it is. An actor that gives no answer is reported as such."""
+        asked = {role: handle.status.remote() for role, handle in self.workers().items()}
+        asked |= {f"shard-{shard}": handle.statistics.remote() for shard, handle in self.shards.items()}
+        answers: dict[str, Any] = {}
+        deadline = time.monotonic() + timeout
+        for role, reference in asked.items():
+            try:
+                answers[role] = ray.get(reference, timeout=max(deadline - time.monotonic(), 0.1))
+            except (ray.exceptions.RayError, TimeoutError) as error:
+                answers[role] = {"running": False, "failure": f"no answer: {type(error).__name__}"}
+        return answers
+
+    def write_snapshots(self) -> list[str]:
+        """Write a snapshot of every shard now; returns their paths."""
+        paths: list[str] = ray.get([shard.write_snapshot.remote() for shard in self.shards.values()])
+        return paths
+
+    def stop(self) -> None:
+        """Stop the workers in the order of the data, keep what the shards hold, and end the processes."""
+        for handle in self.workers().values():
+            ray.get(handle.stop.remote())
+        self.write_snapshots()
+        for handle in (*self.workers().values(), *self.shards.values()):
+            ray.kill(handle)
+
+
+def start_actors(plan: ClusterPlan) -> SystemActors:
+    """Start every actor of one namespace and wait until each answers. Ray must be initialized."""
+    namespace = Namespace(plan.endpoints.namespace)
+    partitions = range(plan.endpoints.num_partitions)
+    shards = _start_shards(plan, namespace)
+    client = ParameterClient(
+        {shard: RemoteShard(handle) for shard, handle in shards.items()},
+        ShardRouter(assign_buckets(plan.num_shards)),
+    )
+
+    def start(plain_class: type, role: str, *arguments: Any, threads: int = 1) -> Any:
+        return (
+            ray.remote(plain_class)
+            .options(**_options(namespace.actor(role)), max_concurrency=threads)
+            .remote(*arguments)
+        )
+
+    actors = SystemActors(
+        shards=shards,
+        joiner=start(JoinerActor, "joiner", plan.endpoints, plan.joiner, partitions),
+        counter_writer=None
+        if plan.replay
+        else start(CounterWriter, "counter-writer", plan.endpoints, client, partitions, plan.batching),
+        learner=start(
+            LearnerActor,
+            "learner",
+            plan.endpoints,
+            client,
+            partitions,
+            plan.training,
+            LearnerSettings(
+                group=plan.model.group,
+                batching=plan.batching.model_copy(update={"in_time_order": plan.replay}),
+                writes_counters=plan.replay,
+            ),
+        )
+        if plan.learning
+        else None,
+        model=None
+        if plan.replay
+        else start(
+            ModelActor,
+            "model",
+            plan.endpoints,
+            [RemoteDeltaSource(handle) for handle in shards.values()],
+            plan.model,
+            threads=_LONG_POLLS,
+        ),
+    )
+    ray.get([handle.status.remote() for handle in actors.workers().values()], timeout=_READY_SECONDS)
+    return actors
+
+
+def find_model_actor(endpoints: EndpointSettings) -> Any:
+    """Return the handle of a namespace's model actor, for replicas. Raises ValueError where there is none."""
+    return ray.get_actor(Namespace(endpoints.namespace).actor("model"), namespace=RAY_NAMESPACE)
+
+
+def _start_shards(plan: ClusterPlan, namespace: Namespace) -> dict[int, Any]:
+    bucket_to_shard = assign_buckets(plan.num_shards)
+    num_partitions = plan.endpoints.num_partitions
+    groups: Mapping[str, GroupPlan] = {
+        plan.model.group: model_plan(plan.training, num_partitions),
+        COUNTERS_GROUP: counters_plan(num_partitions),
+    }
+    host = ShardHostSettings(
+        snapshot_root=plan.snapshot_root,
+        snapshot_every_seconds=plan.snapshot_every_seconds,
+        snapshots_kept=plan.snapshots_kept,
+    )
+    shards = {
+        shard: ray.remote(ShardHost)
+        .options(**_options(namespace.actor(f"shard-{shard}")))
+        .remote(shard, np.flatnonzero(bucket_to_shard == shard), groups, host)
+        for shard in range(plan.num_shards)
+    }
+    ray.get([handle.statistics.remote() for handle in shards.values()], timeout=_READY_SECONDS)
+    return shards
+
+
+def _options(name: str) -> dict[str, Any]:
+    """Actors come back by themselves (their constructors restore), and Ray never repeats a call by itself."""
+    return {
+        "name": name,
+        "namespace": RAY_NAMESPACE,
+        "num_cpus": _ACTOR_CPUS,
+        "max_restarts": -1,
+        "max_task_retries": 0,
+    }

@@ -1,0 +1,72 @@
+"""Writes the content counters: every accepted event, joined or not, once, whatever models there are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from learners.counter_increments import counter_increments
+
+from actors.background import BackgroundTask
+from actors.connections import Connections, EndpointSettings
+from actors.epochs import take_epoch
+from actors.examples_follower import BatchingSettings, ExamplesFollower
+from actors.parameter_client import ParameterClient
+from messages.updates import COUNTERS_GROUP, Update
+
+
+class CounterWriter:
+    """Follows EXAMPLES for the group of counters. Starts to work when constructed."""
+
+    def __init__(
+        self,
+        endpoints: EndpointSettings,
+        client: ParameterClient,
+        partitions: Sequence[int],
+        batching: BatchingSettings,
+    ) -> None:
+        self._endpoints = endpoints
+        self._client = client
+        self._partitions = list(partitions)
+        self._batching = batching
+        self._num_examples = 0
+        self._task = BackgroundTask("counter-writer", self._run)
+        self._task.start()
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "running": self._task.is_running,
+            "failure": self._task.failure,
+            "examples": self._num_examples,
+        }
+
+    def stop(self) -> None:
+        self._task.stop()
+
+    async def _run(self, stop: asyncio.Event) -> None:
+        async with await Connections.open(self._endpoints, "counter-writer") as connections:
+            epoch = await take_epoch(connections, COUNTERS_GROUP)
+            follower = ExamplesFollower(
+                connections.js,
+                connections.namespace,
+                self._client,
+                COUNTERS_GROUP,
+                self._partitions,
+                self._batching,
+            )
+            await follower.reopen()
+            while not stop.is_set():
+                mini_batch = await follower.next()
+                if mini_batch is None:
+                    continue
+                batch = mini_batch.batch()
+                update = Update(
+                    group=COUNTERS_GROUP,
+                    epoch=epoch,
+                    spans=mini_batch.spans,
+                    counters=counter_increments(batch) if len(batch) else None,
+                    stream_time=float(batch.times.max(initial=0.0)),
+                )
+                if await follower.push(mini_batch, update):
+                    self._num_examples += len(batch)

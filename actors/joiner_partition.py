@@ -1,0 +1,169 @@
+"""One partition's joiner on real streams: reads FEED, appends EXAMPLES, then moves the states; in this order.
+
+A crash between the two leaves the states behind the append. A new joiner starts at the lower of the two: it
+moves the states again over what is appended already, and appends nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import msgpack
+from nats.errors import Error as NatsError
+from nats.js.api import Header
+from redis.exceptions import ConnectionError as StoreConnectionError
+from redis.exceptions import TimeoutError as StoreTimeoutError
+
+from actors.connections import Connections
+from actors.examples_writer import AppendUnansweredError, ExamplesWriter
+from actors.streams import StreamMessage
+from actors.user_store import PartitionStates
+from learners.features.assembly import assemble
+from learners.joiner import JoinerSettings, PartitionJoiner
+from learners.release import DeadLetter
+from messages.codec import MalformedMessageError
+from messages.examples import ExampleBatch
+from messages.feed import FeedMessage
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 0.2
+_EMPTY_APPEND_SECONDS = 60.0
+_ROWS_PER_APPEND = 512
+_Result = TypeVar("_Result")
+
+
+class StatesAheadError(Exception):
+    """The stored states cover more of FEED than EXAMPLES does: EXAMPLES lost its end, and must be rebuilt."""
+
+
+class JoinerPartition:
+    """Drives one PartitionJoiner. Only one task may call it."""
+
+    def __init__(
+        self, connections: Connections, partition: int, settings: JoinerSettings, writer: str
+    ) -> None:
+        self._connections = connections
+        self._partition = partition
+        self._joiner = PartitionJoiner(partition, settings, writer, assemble=assemble)
+        self._writer = ExamplesWriter(connections.js, connections.namespace, partition, writer)
+        self._states = PartitionStates(connections.redis, connections.namespace, partition)
+        self._released = 0
+        self._moved = 0
+        self._next = 1
+        self._last_append_time = 0.0
+        self.num_examples = 0
+        self.num_dead_letters = 0
+
+    async def resume(self) -> int:
+        """Find out where to go on; returns the first FEED sequence this partition must read."""
+        last = await self._writer.read_last()
+        self._moved = await self._states.read_position()
+        self._released = 0 if last.header is None else last.header.feed_position
+        if self._moved > self._released:
+            raise StatesAheadError(
+                f"partition {self._partition}: states stand at {self._moved}, EXAMPLES at {self._released}"
+            )
+        self._next = 1 if last.header is None else min(last.header.replay_from, self._moved + 1)
+        return self._next
+
+    @property
+    def position(self) -> int:
+        """The last FEED sequence released."""
+        return self._released
+
+    async def handle(self, messages: Sequence[StreamMessage]) -> None:
+        """Take the partition's next messages in order; those read before are passed over."""
+        decoded = [(message, self._decode(message)) for message in messages if message.sequence >= self._next]
+        if not decoded:
+            return
+        await self._load_users([feed for _, feed in decoded if isinstance(feed, FeedMessage)])
+        pending_rows = 0
+        for message, feed in decoded:
+            self._next = message.sequence + 1
+            if isinstance(feed, DeadLetter):
+                await self._bury([feed], message.sequence)
+                continue
+            if message.sequence <= self._moved:
+                self._joiner.recall(feed, position=message.sequence, append_time=message.append_time)
+                continue
+            letters = self._joiner.accept(feed, position=message.sequence, append_time=message.append_time)
+            await self._bury(letters, message.sequence)
+            pending_rows += len(feed.records)
+            if pending_rows >= _ROWS_PER_APPEND or message.sequence == self._released:
+                await self._release(message.append_time, replayed=feed.log_time is not None)
+                pending_rows = 0
+        last, feed = decoded[-1]
+        replayed = isinstance(feed, FeedMessage) and feed.log_time is not None
+        await self._release(last.append_time, replayed=replayed)
+
+    async def _release(self, now: float, *, replayed: bool) -> None:
+        release = self._joiner.release()
+        if release is None:
+            return
+        if release.feed_position > self._released:
+            idle = now - self._last_append_time < _EMPTY_APPEND_SECONDS
+            if len(release.batch) == 0 and not replayed and idle and not release.states:
+                return
+            batch: ExampleBatch = release.batch
+            await _until_answered(
+                lambda: self._writer.append(
+                    batch, release.feed_position, release.watermark, release.replay_from
+                )
+            )
+            self._released = release.feed_position
+            self._last_append_time = now
+            self.num_examples += len(batch)
+        await _until_answered(lambda: self._states.store(release.states, release.feed_position))
+        self._moved = release.feed_position
+
+    async def _load_users(self, messages: Sequence[FeedMessage]) -> None:
+        missing = dict.fromkeys(user for message in messages for user in self._joiner.missing_users(message))
+        if missing:
+            self._joiner.load_users(await _until_answered(lambda: self._states.load(missing)))
+
+    def _decode(self, message: StreamMessage) -> FeedMessage | DeadLetter:
+        try:
+            return FeedMessage.decode(message.data)
+        except MalformedMessageError as error:
+            return DeadLetter(str(error), message.data, message.sequence)
+
+    async def _bury(self, letters: Sequence[DeadLetter], sequence: int) -> None:
+        """Keep what is broken, with the reason; the id makes a second burial after a crash a no-op."""
+        namespace = self._connections.namespace
+        for index, letter in enumerate(letters):
+            headers: dict[str, Any] = {
+                "Foryou-Reason": letter.reason.replace("\n", " ")[:500],
+                "Foryou-Feed-Position": str(sequence),
+                Header.MSG_ID: f"{sequence}.{index}",
+            }
+            raw = (
+                letter.record
+                if isinstance(letter.record, bytes)
+                else msgpack.packb(letter.record, default=repr)
+            )
+            await _until_answered(
+                lambda raw=raw, headers=headers: self._connections.js.publish(
+                    namespace.dead_subject, raw, stream=namespace.dead_stream, headers=headers
+                )
+            )
+        self.num_dead_letters += len(letters)
+
+
+async def _until_answered(action: Callable[[], Awaitable[_Result]]) -> _Result:
+    """Wait out a dead broker or store. Each action is safe to repeat: fenced, absolute, or read-only."""
+    while True:
+        try:
+            return await action()
+        except (
+            AppendUnansweredError,
+            NatsError,
+            StoreConnectionError,
+            StoreTimeoutError,
+            TimeoutError,
+        ) as error:
+            logger.warning("waiting for broker or store: %s", error or type(error).__name__)
+            await asyncio.sleep(_RETRY_SECONDS)

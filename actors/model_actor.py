@@ -1,0 +1,233 @@
+"""The production model: collects changed rows each tick and hands replicas one versioned delta.
+
+User rows go to the store, under the model's name and lineage; content rows, counters, dense weights and the
+facts of new contents go to the replicas. Values are absolute, so a delta that comes twice does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from actors.background import BackgroundTask
+from actors.catalogue import Catalogue, CatalogueChanges
+from actors.connections import Connections, EndpointSettings
+from actors.delta_assembly import is_worth_sending, merge_shard_deltas
+from actors.user_store import UserStore
+from messages.content import ContentColumns
+from messages.identifiers import keys_of
+from messages.impressions import ModelVersion
+from messages.updates import COUNTERS_GROUP, ModelDelta, ShardDelta
+
+logger = logging.getLogger(__name__)
+
+_VERSIONS_RESERVED = 1_000
+_RETRY_SECONDS = 0.5
+
+
+class ModelActorSettings(BaseModel):
+    """user_slots: slots whose rows belong to people; they are kept in the store, not in replicas."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    group: str = "production"
+    lineage: str = "a"
+    sync_every_seconds: float = Field(default=0.1, gt=0)
+    deltas_kept: int = Field(default=600, ge=1)
+    user_slots: tuple[str, ...] = ("user",)
+
+    @property
+    def row_group(self) -> str:
+        """The name under which user rows are kept: a rollback's new lineage does not see the old ones."""
+        return f"{self.group}.{self.lineage}"
+
+
+class DeltaSource(Protocol):
+    """One shard, seen from here."""
+
+    async def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta: ...
+
+
+class RemoteDeltaSource:
+    """A shard actor's handle."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    async def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta:
+        delta: ShardDelta = await self._handle.deltas_since.remote(group, version, incarnation)
+        return delta
+
+
+class ModelActor:
+    """Starts to sync when constructed. `changes_after` blocks its caller: give the actor threads for it."""
+
+    def __init__(
+        self, endpoints: EndpointSettings, shards: Sequence[DeltaSource], settings: ModelActorSettings
+    ) -> None:
+        self._endpoints = endpoints
+        self._shards = list(shards)
+        self._settings = settings
+        self._changed = threading.Condition()
+        self._deltas: deque[ModelDelta] = deque(maxlen=settings.deltas_kept)
+        self._full_wanted = threading.Event()
+        self._cursors: dict[tuple[int, str], tuple[int, str]] = {}
+        self._catalogue_cursor: str | None = None
+        self._last_tick_seconds = 0.0
+        self._task = BackgroundTask(f"model-{settings.group}", self._run)
+        self._task.start()
+
+    def changes_after(self, counter: int, timeout_s: float) -> list[ModelDelta]:
+        """Return the deltas that bring a reader at `counter` to now, waiting up to `timeout_s` for the next.
+
+        A reader that stands where no kept delta begins (a new one, one that slept, or one that knew the
+        actor's former life) gets one full delta.
+        """
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while True:
+                found = self._deltas_from(counter)
+                if found:
+                    return found
+                if found is None:
+                    self._full_wanted.set()
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    return []
+                self._changed.wait(remaining)
+
+    def status(self) -> dict[str, Any]:
+        last = self._deltas[-1] if self._deltas else None
+        return {
+            "running": self._task.is_running,
+            "failure": self._task.failure,
+            "model": self._settings.group,
+            "version": None if last is None else str(last.version),
+            "last_tick_ms": round(self._last_tick_seconds * 1e3, 2),
+        }
+
+    def stop(self) -> None:
+        self._task.stop()
+
+    def _deltas_from(self, counter: int) -> list[ModelDelta] | None:
+        """None: only a full delta helps. Empty: the reader is up to date."""
+        if not self._deltas:
+            return None
+        if counter == self._deltas[-1].version.counter:
+            return []
+        newest_full = max((index for index, delta in enumerate(self._deltas) if delta.full), default=None)
+        for index, delta in enumerate(self._deltas):
+            if delta.previous == counter and not delta.full:
+                return list(self._deltas)[index:]
+        if newest_full is not None:
+            return list(self._deltas)[newest_full:]
+        return None
+
+    async def _run(self, stop: asyncio.Event) -> None:
+        async with await Connections.open(self._endpoints, f"model-{self._settings.group}") as connections:
+            versions = VersionCounter(connections, self._settings.row_group)
+            store = UserStore(connections.redis, connections.namespace)
+            catalogue = Catalogue(connections.redis, connections.namespace)
+            while not stop.is_set():
+                started = time.monotonic()
+                try:
+                    await self._tick(versions, store, catalogue)
+                except Exception as error:  # noqa: BLE001 a shard or the store is away: replicas keep serving
+                    logger.warning("sync will be tried again: %s", error)
+                    await asyncio.sleep(_RETRY_SECONDS)
+                self._last_tick_seconds = time.monotonic() - started
+                rest = self._settings.sync_every_seconds - self._last_tick_seconds
+                if rest > 0:
+                    await asyncio.sleep(rest)
+
+    async def _tick(self, versions: VersionCounter, store: UserStore, catalogue: Catalogue) -> None:
+        full = self._full_wanted.is_set() or not self._deltas
+        if full:
+            self._full_wanted.clear()
+        shard_deltas = await self._read_shards(full)
+        changes = await self._read_catalogue(catalogue, full)
+        previous = self._deltas[-1] if self._deltas else None
+        delta, user_rows = merge_shard_deltas(
+            shard_deltas,
+            user_slots=self._settings.user_slots,
+            full=full,
+            version=ModelVersion(self._settings.group, self._settings.lineage, 0),
+            previous=0 if previous is None else previous.version.counter,
+            contents=ContentColumns.of(changes.contents) if changes.contents else None,
+            removed_contents=keys_of(changes.removed),
+            created_at=time.time(),
+        )
+        for slot, rows in user_rows.items():
+            await store.put_rows(self._settings.row_group, slot, rows)
+        if full or is_worth_sending(delta, previous):
+            numbered = await versions.number(delta)
+            with self._changed:
+                self._deltas.append(numbered)
+                self._changed.notify_all()
+        for shard, shard_delta in shard_deltas:
+            self._cursors[shard, shard_delta.group] = (shard_delta.to_version, shard_delta.incarnation)
+        self._catalogue_cursor = changes.cursor
+
+    async def _read_shards(self, full: bool) -> list[tuple[int, ShardDelta]]:
+        """Cursors move only when what was read has been handed on: a tick that failed reads it again."""
+        wanted = [
+            (index, group)
+            for index in range(len(self._shards))
+            for group in (self._settings.group, COUNTERS_GROUP)
+        ]
+        deltas = await asyncio.gather(
+            *(
+                self._shards[index].deltas_since(
+                    group, *((-1, "") if full else self._cursors.get((index, group), (-1, "")))
+                )
+                for index, group in wanted
+            )
+        )
+        return [(index, delta) for (index, _), delta in zip(wanted, deltas, strict=True)]
+
+    async def _read_catalogue(self, catalogue: Catalogue, full: bool) -> CatalogueChanges:
+        if not full and self._catalogue_cursor is not None:
+            changes = await catalogue.changes_after(self._catalogue_cursor)
+            if changes is not None:
+                return changes
+            self._full_wanted.set()
+            return CatalogueChanges([], [], self._catalogue_cursor)
+        return await catalogue.all()
+
+
+class VersionCounter:
+    """Gives deltas numbers that never fall, also over a restart: numbers are reserved in the store ahead."""
+
+    def __init__(self, connections: Connections, row_group: str) -> None:
+        self._redis = connections.redis
+        self._key = connections.namespace.key("version", row_group)
+        self._next = 0
+        self._reserved = 0
+
+    async def number(self, delta: ModelDelta) -> ModelDelta:
+        """Return the delta under the next number."""
+        if self._next >= self._reserved:
+            self._reserved = int(await self._redis.incrby(self._key, _VERSIONS_RESERVED))
+            self._next = self._reserved - _VERSIONS_RESERVED
+        self._next += 1
+        version = ModelVersion(delta.version.model_id, delta.version.lineage, self._next)
+        return ModelDelta(
+            version=version,
+            previous=delta.previous,
+            full=delta.full,
+            rows=delta.rows,
+            removed=delta.removed,
+            dense=delta.dense,
+            counters=delta.counters,
+            contents=delta.contents,
+            removed_contents=delta.removed_contents,
+            positions=delta.positions,
+            created_at=delta.created_at,
+        )

@@ -1,0 +1,57 @@
+"""What things are called in the broker, the store and the cluster, one namespace apart from another."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+LIVE_NAMESPACE = "live"
+_ALLOWED = re.compile(r"[a-z0-9_-]{1,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A world of its own: streams, keys and actors that share nothing with another namespace.
+
+    Raises ValueError for a name that a subject or key could not carry.
+    """
+
+    name: str = LIVE_NAMESPACE
+
+    def __post_init__(self) -> None:
+        if not _ALLOWED.fullmatch(self.name):
+            raise ValueError(f"namespace {self.name!r}: use 1 to 40 of a-z, 0-9, '-' and '_'")
+
+    @property
+    def feed_stream(self) -> str:
+        return f"FEED-{self.name}"
+
+    @property
+    def examples_stream(self) -> str:
+        return f"EXAMPLES-{self.name}"
+
+    @property
+    def dead_stream(self) -> str:
+        return f"DEAD-{self.name}"
+
+    def feed_subject(self, partition: int | str) -> str:
+        return f"{self.name}.feed.{partition}"
+
+    def examples_subject(self, partition: int | str) -> str:
+        return f"{self.name}.examples.{partition}"
+
+    @property
+    def dead_subject(self) -> str:
+        return f"{self.name}.dead"
+
+    def key(self, *parts: object) -> str:
+        """Return a store key: the namespace, then what it is, then whose."""
+        return ":".join((self.name, *map(str, parts)))
+
+    def actor(self, role: str) -> str:
+        return f"foryou-{self.name}-{role}"
+
+
+def partition_of_subject(subject: str) -> int:
+    """Return the partition that a FEED or EXAMPLES subject ends in."""
+    return int(subject.rpartition(".")[2])

@@ -1,0 +1,153 @@
+"""What the store knows of a person: state, profile, served ids, user rows; one round trip to read it all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from redis.asyncio import Redis
+from redis.exceptions import WatchError
+
+from actors.names import Namespace
+from messages.arrays import FloatArray, IdArray
+from messages.codec import pack, unpack
+from messages.identifiers import key_of
+from messages.updates import Rows
+
+MAX_SERVED_SLATES = 200
+"""Older slates are forgotten: what was served that long ago may be shown again."""
+
+_STATE_BATCH = 2_000
+
+
+class StatesTakenError(Exception):
+    """Another joiner moved this partition's states: this one is a zombie and must stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUser:
+    """served: uint64 [s], keys of served contents, newest last. rows: user rows by group, then slot."""
+
+    state: bytes | None
+    profile: dict[str, Any] | None
+    served: IdArray
+    rows: Mapping[str, Mapping[str, FloatArray]]
+
+
+def connect_store(url: str) -> Redis:
+    """Connect with RESP2 (cheaper to parse here) and time-outs that a request can bear."""
+    return Redis.from_url(url, protocol=2, socket_timeout=5, socket_connect_timeout=5)
+
+
+class UserStore:
+    """Keys: state, join (by joiners), profile (by HTTP), served (by replicas), row (by the model actor)."""
+
+    def __init__(self, redis: Redis, namespace: Namespace) -> None:
+        self._redis = redis
+        self._namespace = namespace
+
+    async def load(self, user_id: str, groups: Sequence[str]) -> StoredUser:
+        """Read everything a feed request needs, in one round trip."""
+        key = self._namespace.key
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.mget(
+            key("state", user_id),
+            key("profile", user_id),
+            *(self._row_key(group, key_of(user_id)) for group in groups),
+        )
+        pipeline.lrange(key("served", user_id), 0, -1)
+        values, slates = await pipeline.execute()
+        state, profile, *rows = values
+        return StoredUser(
+            state=state,
+            profile=None if profile is None else unpack(profile),
+            served=np.frombuffer(b"".join(slates), dtype="<u8"),
+            rows={group: {} if row is None else unpack(row) for group, row in zip(groups, rows, strict=True)},
+        )
+
+    async def add_served(self, user_id: str, keys: IdArray) -> None:
+        """Remember one slate as served, from now on, for every replica."""
+        served = self._namespace.key("served", user_id)
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.rpush(served, keys.astype("<u8").tobytes())
+        pipeline.ltrim(served, -MAX_SERVED_SLATES, -1)
+        await pipeline.execute()
+
+    async def put_profile(self, user_id: str, profile: Mapping[str, Any]) -> None:
+        """Keep demographics and stated preferences (specification, section 2.2)."""
+        await self._redis.set(self._namespace.key("profile", user_id), pack(dict(profile)))
+
+    async def get_profile(self, user_id: str) -> dict[str, Any] | None:
+        raw = await self._redis.get(self._namespace.key("profile", user_id))
+        profile: dict[str, Any] | None = None if raw is None else unpack(raw)
+        return profile
+
+    async def put_rows(self, group: str, slot: str, rows: Rows) -> None:
+        """Write user rows of one group (which names model and lineage); they are kept by key, not by name."""
+        for start in range(0, len(rows), _STATE_BATCH):
+            chunk = slice(start, start + _STATE_BATCH)
+            await self._redis.mset(
+                {
+                    self._row_key(group, int(key)): pack({slot: values})
+                    for key, values in zip(rows.ids[chunk], rows.values[chunk], strict=True)
+                }
+            )
+
+    def _row_key(self, group: str, user_key: int) -> str:
+        return self._namespace.key("row", group, f"{user_key:016x}")
+
+
+class PartitionStates:
+    """The joiner's view of the store: the states of one partition, moved only together with its position."""
+
+    def __init__(self, redis: Redis, namespace: Namespace, partition: int) -> None:
+        self._redis = redis
+        self._namespace = namespace
+        self._position_key = namespace.key("position", partition)
+        self._position = 0
+
+    async def read_position(self) -> int:
+        """Return the FEED sequence up to which the stored states of this partition have moved."""
+        raw = await self._redis.get(self._position_key)
+        self._position = 0 if raw is None else int(raw)
+        return self._position
+
+    async def load(self, user_ids: Iterable[str]) -> dict[str, tuple[bytes | None, bytes | None]]:
+        """Return state and join state by user, None where there is none."""
+        users = list(user_ids)
+        found: dict[str, tuple[bytes | None, bytes | None]] = {}
+        for start in range(0, len(users), _STATE_BATCH):
+            chunk = users[start : start + _STATE_BATCH]
+            values = await self._redis.mget(
+                [self._namespace.key(kind, user) for user in chunk for kind in ("state", "join")]
+            )
+            found.update(
+                (user, (values[2 * index], values[2 * index + 1])) for index, user in enumerate(chunk)
+            )
+        return found
+
+    async def store(self, states: Mapping[str, tuple[bytes, bytes]], position: int) -> None:
+        """Write states and position in one transaction, only if the position is still the one last seen.
+
+        Raises StatesTakenError where another joiner has moved it.
+        """
+        values: dict[str, bytes | int] = {self._position_key: position}
+        for user, (state, join) in states.items():
+            values[self._namespace.key("state", user)] = state
+            values[self._namespace.key("join", user)] = join
+        async with self._redis.pipeline(transaction=True) as transaction:
+            await transaction.watch(self._position_key)
+            stored = int(await transaction.get(self._position_key) or 0)
+            if stored != self._position:
+                raise StatesTakenError(
+                    f"{self._position_key} stands at {stored}, this joiner left it at {self._position}"
+                )
+            transaction.multi()
+            transaction.mset(values)
+            try:
+                await transaction.execute()
+            except WatchError as error:
+                raise StatesTakenError(f"{self._position_key} was moved by another joiner") from error
+        self._position = position

