@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Container
 
+from learners.compact_features import pack_features, unpack_features
 from messages.codec import MalformedMessageError, pack, unpack
 from messages.features import FeatureBatch
 
@@ -69,13 +70,13 @@ class JoinState:
         """Return what `keep_features` was given."""
         features = self._features.get(request_key)
         if isinstance(features, bytes):
-            return FeatureBatch.from_wire(unpack(features))
+            return unpack_features(features)
         return features
 
     def to_bytes(self) -> bytes:
         for request_key, features in self._features.items():
             if isinstance(features, FeatureBatch):
-                self._features[request_key] = pack(features.to_wire())
+                self._features[request_key] = pack_features(features)
         marks = [
             (request_key, place, bits)
             for request_key, places in self._marks.items()

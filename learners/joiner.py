@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from learners.attribution import cause_of
 from learners.cleaning import CleaningSettings, within_bounds
 from learners.example_builder import ExampleBuilder
+from learners.features.assembly import assemble
 from learners.feed_records import CleanedRecord, cleaned_records
 from learners.labels import labels_of
 from learners.open_impressions import OpenImpressions, OpenSlate
@@ -89,7 +90,7 @@ class PartitionJoiner:
         writer: str,
         known_states: StoredStates | None = None,
         *,
-        assemble: FeatureAssembler,
+        assemble: FeatureAssembler = assemble,
     ) -> None:
         self._partition = partition
         self._settings = settings
@@ -101,7 +102,9 @@ class PartitionJoiner:
         self._people.load(known_states or {}, now=0.0)
         self._builder = ExampleBuilder()
         self._counts = JoinerCounts()
-        self._cleaned: tuple[FeedMessage, list[CleanedRecord]] | None = None
+        self._cleaned: dict[int, tuple[FeedMessage, list[CleanedRecord]]] = {}
+        """By the id of the message object: what `missing_users` has cleaned and nobody has accepted yet."""
+        self._released_to = 0
         self._replay_from: int | None = None
         """How far back a new joiner must read to stand where this one stood at its last release."""
 
@@ -122,7 +125,7 @@ class PartitionJoiner:
         if self._replay_from is not None:
             raise ValueError("messages are recalled before the first is accepted")
         now = self._advance(message, position, append_time)
-        for record in self._clean(message):
+        for record in self._take_cleaned(message):
             if isinstance(record.body, Impression):
                 self._open.open(OpenSlate.of(record.body, now, self._clock.set_at))
 
@@ -132,14 +135,13 @@ class PartitionJoiner:
         position: its FEED sequence, above all before (else ValueError). append_time: epoch seconds, the
         broker's. Raises LookupError if `missing_users` were not loaded; nothing has changed then.
         """
-        records = self._clean(message)
         if missing := self.missing_users(message):
             raise LookupError(f"users {missing[:3]} are not loaded: ask missing_users and load_users first")
         if self._replay_from is None:
             self._replay_from = self._needed_from() or position
         now = self._advance(message, position, append_time)
         dead_letters = []
-        for record in records:
+        for record in self._take_cleaned(message):
             if isinstance(record.body, InvalidEventError):
                 dead_letters.append(DeadLetter(str(record.body), record.raw, position))
             elif isinstance(record.body, Impression):
@@ -149,15 +151,12 @@ class PartitionJoiner:
         self._counts.dead_letters += len(dead_letters)
         return dead_letters
 
-    def release(self, *, allow_empty: bool = False) -> Release | None:
-        """Return everything since the last release.
+    def release(self) -> Release | None:
+        """Return everything since the last release; None if no message was accepted since.
 
-        None if that is neither a row nor a changed state; with `allow_empty` an empty release even then,
-        once anything was accepted (a quiet partition must say so now and then).
+        A release without rows and without states need not be appended: the next one covers its messages too.
         """
-        if self._replay_from is None:
-            return None
-        if len(self._builder) == 0 and self._people.num_changed == 0 and not allow_empty:
+        if self._replay_from is None or self._released_to == self._clock.position:
             return None
         release = Release(
             writer=self._writer,
@@ -167,8 +166,10 @@ class PartitionJoiner:
             replay_from=self._replay_from,
             states=self._people.release(),
         )
+        self._released_to = self._clock.position
         self._replay_from = self._needed_from()
-        self._people.forget_idle(self._clock.now - self._settings.horizon_seconds)
+        if not self._cleaned:  # else their users are loaded already, and must stay
+            self._people.forget_idle(self._clock.now - self._settings.horizon_seconds)
         return release
 
     def statistics(self) -> dict[str, int]:
@@ -177,10 +178,16 @@ class PartitionJoiner:
 
     def _clean(self, message: FeedMessage) -> list[CleanedRecord]:
         """Clean a message once, although `missing_users` and `accept` both need it."""
-        if self._cleaned is None or self._cleaned[0] is not message:
-            num_partitions = self._settings.num_partitions
-            self._cleaned = (message, cleaned_records(message, self._partition, num_partitions))
-        return self._cleaned[1]
+        cleaned = self._cleaned.get(id(message))
+        if cleaned is None:
+            records = cleaned_records(message, self._partition, self._settings.num_partitions)
+            cleaned = self._cleaned[id(message)] = (message, records)
+        return cleaned[1]
+
+    def _take_cleaned(self, message: FeedMessage) -> list[CleanedRecord]:
+        records = self._clean(message)
+        del self._cleaned[id(message)]
+        return records
 
     def _advance(self, message: FeedMessage, position: int, append_time: float) -> float:
         now = self._clock.advance(message.log_time, append_time, position)

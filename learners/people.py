@@ -47,10 +47,6 @@ class People:
     def __len__(self) -> int:
         return len(self._people)
 
-    @property
-    def num_changed(self) -> int:
-        return len(self._changed)
-
     def load(self, stored: StoredStates, now: float) -> None:
         """Take in what the store has; a person already here is newer here and stays."""
         for user_id, (state, join) in stored.items():

@@ -11,10 +11,11 @@ from messages.examples import ExampleBatch, ExamplesHeader
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that was refused. reason: the field and what is wrong with it. position: its FEED sequence."""
+    """A record that was refused. reason: the field and what is wrong with it. raw: the record as it came.
+    position: its FEED sequence."""
 
     reason: str
-    record: Any
+    raw: Any
     position: int
 
 

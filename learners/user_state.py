@@ -20,6 +20,15 @@ from messages.codec import MalformedMessageError, pack, unpack
 from messages.events import TERMINAL_EVENT_TYPES
 from messages.identifiers import MISSING_KEY, key_of
 
+__all__ = [
+    "DEFAULT_SETTINGS",
+    "ContentTraits",
+    "DecayedRates",
+    "RatesByKey",
+    "UserState",
+    "UserStateSettings",
+]
+
 STATE_FORMAT = 1
 
 
