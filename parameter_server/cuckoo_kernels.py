@@ -1,9 +1,9 @@
 """The compiled half of `CuckooIndex`: a bucketized cuckoo hash in one flat uint64 array.
 
 A bucket is one cache line: four keys, then their four row numbers; key 0 is an empty place. A key lives in
-one of two buckets, so a lookup reads at most two lines, and four keys a bucket allow loads above 90% (Pagh and
-Rodler 2004; Dietzfelbinger and Weidling 2007). Where both are full, a breadth-first search finds the shortest
-chain of moves (as in libcuckoo) before anything is moved, so a failed insert changes nothing.
+one of two buckets, so a lookup reads at most two lines, and four keys a bucket allow loads above 90% (Pagh
+and Rodler 2004; Dietzfelbinger and Weidling 2007). Where both are full, a breadth-first search finds the
+shortest chain of moves (as in libcuckoo) before anything is moved, so a failed insert changes nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where each bucket stands on each partition of EXAMPLES, and what that says about an update.
 
-The rule that makes every event count exactly once (design: Kafka Streams' and Flink's offsets kept with the
-state): a bucket takes an update only if its own position is where the update starts.
+The rule that makes every event count exactly once: positions are kept with the state they led to (as Flink
+and Kafka Streams do), and a bucket takes an update only if its own position is where the update starts.
 """
 
 from __future__ import annotations
@@ -102,14 +102,29 @@ class PositionLedger:
             self.positions.watermarks[:, partition] = position.watermark
 
     def outcome_of(self, spans: Mapping[int, Span]) -> UpdateOutcome:
-        """Say what an update with these spans would do here. Raises ValueError for impossible spans."""
+        """Say what an update with these spans would do here. Raises ValueError for impossible spans.
+
+        Buckets may differ (they come from different snapshots after a move). An update of several partitions
+        is then refused; one of a single partition goes to the buckets that wait for it, and is a duplicate
+        for the others, so that all come to agree.
+        """
         partitions, starts, ends = self._columns(spans)
         standing = self.positions.examples[:, partitions]
+        waiting, done = standing == starts, standing >= ends
         if (standing < starts).any():
             return UpdateOutcome.BEHIND
-        if (standing == starts).all():
+        if waiting.all():
             return UpdateOutcome.APPLIED
-        return UpdateOutcome.DUPLICATE if (standing >= ends).all() else UpdateOutcome.SPLIT
+        if done.all():
+            return UpdateOutcome.DUPLICATE
+        is_clean = len(partitions) == 1 and (waiting | done).all()
+        return UpdateOutcome.APPLIED if is_clean else UpdateOutcome.SPLIT
+
+    def waiting_for(self, spans: Mapping[int, Span]) -> BoolArray:
+        """Say which buckets an update would change whose outcome is APPLIED, bool [b]."""
+        partitions, starts, _ = self._columns(spans)
+        waiting: BoolArray = (self.positions.examples[:, partitions] == starts).all(axis=1)
+        return waiting
 
     def is_stale(self, epoch: int, spans: Mapping[int, Span]) -> bool:
         """Say whether a later owner of one of these partitions has been here."""
@@ -121,13 +136,13 @@ class PositionLedger:
         partitions = list(spans)
         self.epochs[partitions] = np.maximum(self.epochs[partitions], epoch)
 
-    def advance(self, spans: Mapping[int, Span]) -> None:
-        """Move all buckets to the ends of the spans."""
+    def advance(self, spans: Mapping[int, Span], waiting: BoolArray) -> None:
+        """Move the buckets that waited to the ends of the spans. waiting: bool [b]."""
         for partition, span in spans.items():
-            self.positions.examples[:, partition] = span.end
-            self.positions.feed[:, partition] = span.feed_position
-            self.positions.watermarks[:, partition] = span.watermark
-            self.positions.applied[:, partition] += span.examples
+            self.positions.examples[waiting, partition] = span.end
+            self.positions.feed[waiting, partition] = span.feed_position
+            self.positions.watermarks[waiting, partition] = span.watermark
+            self.positions.applied[waiting, partition] += span.examples
 
     def load(self, saved: BucketPositions, epochs: IntArray) -> None:
         """Take over the positions of buckets from a snapshot, all of them hosted here."""

@@ -149,6 +149,23 @@ class ShardRouter:
         return {shard: part.take(places) for shard, places in by_shard if len(places)}
 
 
+def update_of_buckets(update: Update, buckets: IntArray) -> Update:
+    """Return the part of an update that belongs to some buckets, with all of its spans."""
+    wanted = np.zeros(NUM_BUCKETS, dtype=np.bool_)
+    wanted[buckets] = True
+
+    def part_of(part: _Cut) -> _Cut:
+        return part.take(np.flatnonzero(wanted[buckets_of(part.ids)]))
+
+    return dataclasses.replace(
+        update,
+        rows={slot: part_of(rows) for slot, rows in update.rows.items()},
+        births={slot: part_of(births) for slot, births in update.births.items()},
+        dense={name: slope for name, slope in update.dense.items() if wanted[bucket_of_dense(name)]},
+        counters=None if update.counters is None else part_of(update.counters),
+    )
+
+
 def _asks_something(request: PullRequest) -> bool:
     has_rows = any(len(ids) for ids in request.ids.values())
     has_counters = request.counter_ids is not None and len(request.counter_ids) > 0

@@ -16,6 +16,7 @@ from parameter_server.dense_parameters import DenseParameters, DenseState, bucke
 from parameter_server.embedding_table import EmbeddingTable
 from parameter_server.group_state import GroupState
 from parameter_server.positions import PositionLedger
+from parameter_server.routing import update_of_buckets
 from parameter_server.settings import GroupSettings
 from parameter_server.update_checks import check_update
 
@@ -74,6 +75,9 @@ class TableGroup:
         outcome = self._judge(update)
         if outcome is UpdateOutcome.APPLIED:
             check_update(update, self.settings, self.dense, self._hosted)
+            waiting = self.ledger.waiting_for(update.spans)
+            if not waiting.all():
+                update = update_of_buckets(update, self.ledger.positions.buckets[waiting])
             self.version += 1
             for slot, births in update.births.items():
                 self.tables[slot].give_birth(births, self.version)
@@ -82,7 +86,7 @@ class TableGroup:
             self.dense.apply(update.dense, self.version, update.learning_rate_scale)
             if update.counters is not None and self.counters is not None:
                 self.counters.add(update.counters, self.version)
-            self.ledger.advance(update.spans)
+            self.ledger.advance(update.spans, waiting)
         self._outcomes[outcome] += 1
         return outcome
 
