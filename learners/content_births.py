@@ -1,0 +1,75 @@
+"""The first rows of a new content, from what its upload says: found by its kind before anybody has seen it.
+
+Every category, tag, word, audio and creator has a fixed random direction, a function of its key alone; a
+content starts at the normalized sum of its own (random projection: Johnson and Lindenstrauss, 1984, over a
+sparse bag). So contents with much in common start near each other, and near the history of whoever likes
+their kind, since a history is the mean of such rows. From there the gradients take over.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from learners.features.schema import CONTENT_SLOT, RETRIEVAL_SLOT
+from learners.model_inputs import mean_pooled
+from learners.ranking_model import RankingModelSettings, slot_dimensions
+from messages.arrays import BoolArray, FloatArray, IdArray
+from messages.content import Uploads
+from messages.features import IdBags
+from messages.identifiers import MISSING_KEY, mix
+from messages.updates import Rows
+
+_CATEGORY_WEIGHT = 1.0
+_TAGS_WEIGHT = 1.0
+_TEXT_WEIGHT = 0.5
+_CREATOR_WEIGHT = 0.5
+_AUDIO_WEIGHT = 0.25
+
+
+def birth_rows(uploads: Uploads, settings: RankingModelSettings) -> dict[str, Rows]:
+    """Return rows for the retrieval and the content slot, biases 0; of a content uploaded twice the last.
+
+    A content of which nothing is known gets none, and so keeps the initial row of its id.
+    """
+    dimensions = slot_dimensions(settings)
+    scales = {RETRIEVAL_SLOT: settings.retrieval_birth_norm, CONTENT_SLOT: settings.content_birth_norm}
+    keys = uploads.contents.content_keys
+    _, newest = np.unique(keys[::-1], return_index=True)
+    births = {}
+    for slot, norm in scales.items():
+        directions, known = _directions(uploads, dimensions[slot] - 1)
+        chosen = np.sort(len(keys) - 1 - newest)
+        chosen = chosen[known[chosen] & (keys[chosen] != MISSING_KEY)]
+        values = np.zeros((len(chosen), dimensions[slot]), dtype=np.float32)
+        values[:, :-1] = directions[chosen] * np.float32(norm)
+        births[slot] = Rows(keys[chosen], values)
+    return births
+
+
+def projections(keys: IdArray, dimension: int) -> FloatArray:
+    """Return a fixed pseudo-random direction for each key, float32 [m, dimension], entries uniform in
+    (-1, 1) divided to a length of about one; zeros for MISSING_KEY."""
+    columns = mix(np.arange(1, dimension + 1, dtype=np.uint64))
+    bits = mix(keys[:, None] ^ columns[None, :])
+    uniform = (bits >> np.uint64(40)).astype(np.float32) / np.float32(1 << 23) - 1
+    uniform[keys == MISSING_KEY] = 0
+    return uniform * np.float32(np.sqrt(3 / dimension))
+
+
+def _directions(uploads: Uploads, dimension: int) -> tuple[FloatArray, BoolArray]:
+    """Return unit vectors, float32 [n, dimension], and where there was anything to make them of, bool [n]."""
+    contents = uploads.contents
+
+    def pooled(bags: IdBags) -> FloatArray:
+        return mean_pooled(projections(bags.values, dimension), bags)
+
+    sums = (
+        _CATEGORY_WEIGHT * projections(contents.category_keys, dimension)
+        + _TAGS_WEIGHT * pooled(contents.tags)
+        + _TEXT_WEIGHT * pooled(uploads.text_keys)
+        + _CREATOR_WEIGHT * projections(contents.creator_keys, dimension)
+        + _AUDIO_WEIGHT * projections(contents.audio_keys, dimension)
+    ).astype(np.float32)
+    norms = np.linalg.norm(sums, axis=1)
+    known = norms > 0
+    return sums / np.where(known, norms, 1)[:, None].astype(np.float32), known

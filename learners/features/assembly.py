@@ -1,0 +1,93 @@
+"""Person, moment and n contents to ranking features: computed once, served, logged and learned from.
+
+The joiner calls the same function for a replayed log, so features always come from the state *before* the
+impression and from nothing later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from learners.features.content_features import NUM_DURATION_BUCKETS, duration_buckets, pair_dense_features
+from learners.features.counter_features import counter_features
+from learners.features.schema import DENSE_FEATURES, NUM_USER_DENSE
+from learners.features.user_features import (
+    context_key,
+    engaged_history,
+    preferred_categories,
+    profile_traits,
+    user_dense_features,
+    user_ids,
+)
+from learners.user_state import UserState
+from messages.arrays import IdArray
+from messages.content import ContentColumns, ContentFacts
+from messages.events import ContentMetadata
+from messages.features import FeatureBatch, IdBags
+from messages.identifiers import MISSING_KEY, mix
+from messages.impressions import RequestContext
+from messages.updates import CounterRows
+
+_BUCKET_KEYS: IdArray = np.array(
+    [MISSING_KEY] + [context_key("duration_bucket", str(b)) for b in range(1, NUM_DURATION_BUCKETS + 1)],
+    dtype=np.uint64,
+)
+
+
+def assemble(
+    state: UserState,
+    profile: Mapping[str, Any] | None,
+    context: RequestContext,
+    contents: ContentColumns,
+    now: float,
+    counters: CounterRows | None,
+) -> FeatureBatch:
+    """Compute the features of one person beside n contents.
+
+    profile: the person's fields, as they gave them. now: epoch seconds of the request. counters: of these
+    contents, in their order; None (a replay) leaves that block to whoever trains.
+    """
+    n = len(contents)
+    user_dense = user_dense_features(state, context, now)
+    shared = user_ids(state, context, now)
+    buckets = _BUCKET_KEYS[duration_buckets(contents.durations)]
+    dense = np.empty((n, len(DENSE_FEATURES)), dtype=np.float32)
+    dense[:, :NUM_USER_DENSE] = user_dense
+    dense[:, NUM_USER_DENSE:] = pair_dense_features(state, user_dense, contents, now)
+    ids = {name: np.full(n, key, dtype=np.uint64) for name, key in shared.items()}
+    ids |= {
+        "content": contents.content_keys,
+        "creator": contents.creator_keys,
+        "category": contents.category_keys,
+        "audio": contents.audio_keys,
+        "duration_bucket": buckets,
+        "surface_category": crossed(shared["surface"], contents.category_keys),
+        "surface_duration": crossed(shared["surface"], buckets),
+    }
+    bags = {
+        "history": IdBags.repeated(engaged_history(state), n),
+        "preferred_categories": IdBags.repeated(preferred_categories(state), n),
+        "traits": IdBags.repeated(profile_traits(profile), n),
+        "tags": contents.tags,
+    }
+    return FeatureBatch(ids, bags, dense, None if counters is None else counter_features(counters, now))
+
+
+def assemble_person(
+    state: UserState, profile: Mapping[str, Any] | None, context: RequestContext, now: float
+) -> FeatureBatch:
+    """Compute one row without a content: what the user tower needs before there are candidates."""
+    return assemble(state, profile, context, _NO_CONTENT, now, None)
+
+
+def crossed(key: int, keys: IdArray) -> IdArray:
+    """Return a key for each pair, uint64 [n]; MISSING_KEY where either side is missing."""
+    pairs = mix(np.uint64(key) ^ mix(keys))
+    return np.where((keys == MISSING_KEY) | (key == MISSING_KEY), np.uint64(MISSING_KEY), pairs)
+
+
+_NO_CONTENT = ContentColumns.of([ContentFacts("", "", 0.0, ContentMetadata())])
+"""All its keys are MISSING_KEY, whose rows are zeros."""

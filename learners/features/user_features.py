@@ -1,0 +1,119 @@
+"""The person and the moment: the columns that are equal beside every candidate of one request."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from learners.features.rates import log_odds_ratio
+from learners.features.schema import (
+    ENGAGE_PRIOR,
+    LONG_VIEW_PRIOR,
+    MAX_HISTORY,
+    MAX_PREFERRED_CATEGORIES,
+    MAX_TRAITS,
+)
+from learners.user_state import UserState
+from learners.user_state_settings import DEFAULT_SETTINGS
+from messages.arrays import BoolArray, FloatArray, IdArray
+from messages.identifiers import key_of, keys_of
+from messages.impressions import RequestContext
+
+_DAY = 86_400.0
+_STRENGTH = 3.0
+"""A person's own rates are believed after this many watchings: they differ more than contents do."""
+
+
+def user_dense_features(state: UserState, context: RequestContext, now: float) -> FloatArray:
+    """Compute the columns of USER_DENSE_FEATURES, float32 [NUM_USER_DENSE]. now: epoch seconds."""
+    overall, recent = state.overall, state.recent
+    fade = 2.0 ** (-max(now - recent.last_time, 0.0) / DEFAULT_SETTINGS.recent_half_life_seconds)
+    engaged = state.history_engaged[::-1]
+    since_event = max(now - state.last_event_time, 0.0) if state.num_contents else 0.0
+    day_angle = 2 * math.pi * (now % _DAY) / _DAY
+    week_angle = 2 * math.pi * (now % (7 * _DAY)) / (7 * _DAY)
+    speed_known = math.isfinite(context.network_speed) and context.network_speed >= 0
+    return np.array(
+        [
+            log_odds_ratio(overall.engaged, overall.terminals, ENGAGE_PRIOR, _STRENGTH),
+            log_odds_ratio(overall.long_views, overall.terminals, LONG_VIEW_PRIOR, _STRENGTH),
+            math.log1p(overall.terminals) / 4,
+            math.tanh(overall.preference / 4),
+            log_odds_ratio(fade * recent.engaged, fade * recent.terminals, ENGAGE_PRIOR, _STRENGTH),
+            log_odds_ratio(fade * recent.long_views, fade * recent.terminals, LONG_VIEW_PRIOR, _STRENGTH),
+            math.log1p(fade * recent.terminals) / 4,
+            _share_of_last(engaged, 1),
+            _share_of_last(engaged, 3),
+            _share_of_last(engaged, 10),
+            math.log1p(since_event) / 8,
+            math.log1p(state.session_contents) / 4,
+            math.log1p(max(state.last_event_time - state.session_started, 0.0)) / 8,
+            math.log1p(state.num_sessions) / 4,
+            math.log1p(state.num_contents) / 6,
+            math.log1p(state.average_session_seconds) / 8,
+            math.log1p(state.average_session_contents) / 4,
+            math.sin(day_angle),
+            math.cos(day_angle),
+            math.sin(week_angle),
+            math.cos(week_angle),
+            math.log1p(context.network_speed) / 5 if speed_known else 0.0,
+            float(speed_known),
+        ],
+        dtype=np.float32,
+    )
+
+
+def user_ids(state: UserState, context: RequestContext, now: float) -> dict[str, int]:
+    """Return the key of every shared id feature."""
+    return {
+        "user": key_of(state.user_id),
+        "device": context_key("device", context.device),
+        "network": context_key("network", context.network),
+        "surface": context_key("surface", context.surface),
+        "language": context_key("language", context.language),
+        "hour": context_key("hour", str(int(now % _DAY // 3_600))),
+    }
+
+
+def context_key(name: str, value: str) -> int:
+    """Return the key of a value in the table that all fields of the context share; "" is MISSING_KEY."""
+    return key_of(f"{name}={value}") if value else key_of("")
+
+
+def engaged_history(state: UserState) -> IdArray:
+    """Return the last contents that were engaged with, uint64 [<= MAX_HISTORY], newest last."""
+    return state.history[state.history_engaged][-MAX_HISTORY:]
+
+
+def preferred_categories(state: UserState) -> IdArray:
+    """Return the categories liked best, uint64 [<= MAX_PREFERRED_CATEGORIES]: by engagement above average."""
+    keys, rows = state.categories.arrays()
+    _, terminals, engaged, _, preferences = rows.T
+    liking = preferences + engaged - ENGAGE_PRIOR * terminals
+    best = np.argsort(-liking, kind="stable")[:MAX_PREFERRED_CATEGORIES]
+    preferred: IdArray = keys[best[liking[best] > 0]]
+    return preferred
+
+
+def profile_traits(profile: Mapping[str, Any] | None) -> IdArray:
+    """Return a key for each field of the profile (age group, location ...), uint64 [<= MAX_TRAITS].
+
+    Only plain values: a list or map (followed creators, say) is no trait.
+    """
+    if not profile:
+        return np.empty(0, dtype=np.uint64)
+    plain = [
+        f"trait:{name}={value}"
+        for name, value in sorted(profile.items())
+        if isinstance(value, str | int | float) and value != ""
+    ]
+    return keys_of(plain[:MAX_TRAITS])
+
+
+def _share_of_last(engaged: BoolArray, count: int) -> float:
+    """Centre at 0, also where nothing is known: +1 all engaged, -1 none."""
+    newest = engaged[:count]
+    return float(2 * newest.mean() - 1) if len(newest) else 0.0

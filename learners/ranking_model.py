@@ -1,0 +1,165 @@
+"""The ranking network: one definition, run by numpy in serving and by torch in training.
+
+Wide and deep (Cheng et al., arXiv 1606.07792) with factorization-machine products (DeepFM, arXiv 1703.04247)
+and one logit per head on a shared trunk (multi-task: "shared bottom").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from learners.features.schema import (
+    AUDIO_SLOT,
+    CATEGORY_SLOT,
+    CONTENT_BAG_FEATURES,
+    CONTENT_ID_FEATURES,
+    CONTENT_SLOT,
+    CONTEXT_SLOT,
+    CREATOR_SLOT,
+    RETRIEVAL_SLOT,
+    SHARED_BAG_FEATURES,
+    SHARED_ID_FEATURES,
+    TAG_SLOT,
+    USER_SLOT,
+)
+from learners.model_inputs import NUMPY, Array, InputLayout, ModelInputs, Operations
+from messages.arrays import FloatArray
+from messages.examples import HEADS
+
+HEAD_PRIORS: dict[str, float] = {
+    "engage": 0.45,
+    "long_view": 0.3,
+    "complete": 0.25,
+    "like": 0.02,
+    "comment": 0.005,
+    "share": 0.005,
+    "follow": 0.005,
+    "save": 0.005,
+    "negative": 0.003,
+}
+"""Rough base rates: where the output biases start, so that no head's first batches push everything down."""
+
+
+class RankingModelSettings(BaseModel):
+    """Sizes of the model. Dimensions are without the bias column that every slot has besides."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = 0
+    content_dimension: int = Field(default=16, ge=1)
+    """Of users and contents alike, since they meet in products."""
+    category_dimension: int = Field(default=8, ge=1)
+    creator_dimension: int = Field(default=8, ge=1)
+    tag_dimension: int = Field(default=8, ge=1)
+    audio_dimension: int = Field(default=4, ge=1)
+    context_dimension: int = Field(default=4, ge=1)
+    retrieval_dimension: int = Field(default=32, ge=1)
+    hidden: tuple[int, ...] = (256, 128, 64)
+    user_tower_hidden: int = Field(default=64, ge=1)
+    learning_rate: float = Field(default=0.05, gt=0)
+    """Of every slot's rows (Adagrad) but those of `slot_learning_rates`."""
+    slot_learning_rates: dict[str, float] = {}
+    dense_learning_rate: float = Field(default=2e-3, gt=0)
+    """Of the dense weights (Adam)."""
+    retrieval_birth_norm: float = Field(default=0.5, ge=0)
+    content_birth_norm: float = Field(default=0.05, ge=0)
+    """Lengths of the first rows that a new content gets from its upload."""
+
+
+def slot_dimensions(settings: RankingModelSettings) -> dict[str, int]:
+    """Return the number of columns of every slot, the bias column included."""
+    return {
+        USER_SLOT: settings.content_dimension + 1,
+        CONTENT_SLOT: settings.content_dimension + 1,
+        CREATOR_SLOT: settings.creator_dimension + 1,
+        CATEGORY_SLOT: settings.category_dimension + 1,
+        TAG_SLOT: settings.tag_dimension + 1,
+        AUDIO_SLOT: settings.audio_dimension + 1,
+        CONTEXT_SLOT: settings.context_dimension + 1,
+        RETRIEVAL_SLOT: settings.retrieval_dimension + 1,
+    }
+
+
+def slot_learning_rates(settings: RankingModelSettings) -> dict[str, float]:
+    """Return Adagrad's learning rate for the rows of every slot."""
+    return {
+        slot: settings.slot_learning_rates.get(slot, settings.learning_rate)
+        for slot in slot_dimensions(settings)
+    }
+
+
+def input_layout(settings: RankingModelSettings) -> InputLayout:
+    return InputLayout(slot_dimensions(settings))
+
+
+def initial_dense_weights(settings: RankingModelSettings) -> dict[str, FloatArray]:
+    """Draw the network's first weights, a function of the settings alone (He et al., arXiv 1502.01852).
+
+    The first layer's last len(HEADS) columns are the wide part: they go straight to the logits. It starts
+    as a factorization machine: products and biases enter each logit with weight one, all else with zero. The
+    user tower's last layer starts at zero, so an untrained tower answers the mean of the history.
+    """
+    draws = np.random.default_rng(settings.seed)
+    layout = input_layout(settings)
+    vectors = {slot: dimension - 1 for slot, dimension in layout.dimensions.items()}
+    products = 2 * vectors[CONTENT_SLOT] + vectors[CATEGORY_SLOT]
+
+    def drawn(rows: int, columns: int, fan_in: int) -> FloatArray:
+        weight: FloatArray = draws.standard_normal((rows, columns)).astype(np.float32)
+        return weight * np.float32(np.sqrt(2 / fan_in))
+
+    def constant(rows: int, columns: int, value: float) -> FloatArray:
+        return np.full((rows, columns), value, dtype=np.float32)
+
+    def first_layer(rows: int, ones: slice | list[int]) -> FloatArray:
+        fan_in = layout.shared_width + layout.own_width + products
+        wide = constant(rows, len(HEADS), 0)
+        wide[ones] = 1
+        return np.concatenate([drawn(rows, settings.hidden[0], fan_in), wide], axis=1)
+
+    priors = np.array([[HEAD_PRIORS[head] for head in HEADS]])
+    output_bias = np.log(priors / (1 - priors)).astype(np.float32)
+    weights = {
+        "first.shared": first_layer(
+            layout.shared_width, layout.bias_columns(SHARED_ID_FEATURES + SHARED_BAG_FEATURES)
+        ),
+        "first.own": first_layer(
+            layout.own_width, layout.bias_columns(CONTENT_ID_FEATURES + CONTENT_BAG_FEATURES)
+        ),
+        "first.products": first_layer(products, slice(None)),
+        "first.bias": np.concatenate([constant(1, settings.hidden[0], 0), output_bias], axis=1),
+    }
+    for layer, (rows, columns) in enumerate(zip(settings.hidden, settings.hidden[1:], strict=False), start=1):
+        weights[f"hidden{layer}.weight"] = drawn(rows, columns, rows)
+        weights[f"hidden{layer}.bias"] = constant(1, columns, 0)
+    weights["output.weight"] = drawn(settings.hidden[-1], len(HEADS), settings.hidden[-1]) * np.float32(0.1)
+    hidden = settings.user_tower_hidden
+    user_width = layout.dimensions[USER_SLOT] + layout.dimensions[CATEGORY_SLOT]
+    fan_in = settings.retrieval_dimension + user_width
+    return weights | {
+        "tower.history": drawn(settings.retrieval_dimension, hidden, fan_in),
+        "tower.shared": drawn(user_width, hidden, fan_in),
+        "tower.bias": constant(1, hidden, 0),
+        "tower.output": constant(hidden, settings.retrieval_dimension, 0),
+    }
+
+
+def score(dense: Mapping[str, Array], inputs: ModelInputs, operations: Operations = NUMPY) -> Array:
+    """Return one logit per row and head, [n, len(HEADS)]. dense: the weights, in the inputs' library."""
+    products = operations.concatenate(
+        [inputs.user * inputs.content, inputs.history * inputs.content, inputs.taste * inputs.category]
+    )
+    first = (
+        inputs.own @ dense["first.own"]
+        + products @ dense["first.products"]
+        + (inputs.shared @ dense["first.shared"] + dense["first.bias"])
+    )
+    hidden = operations.rectified(first[:, : -len(HEADS)])
+    layer = 1
+    while f"hidden{layer}.weight" in dense:
+        hidden = operations.rectified(hidden @ dense[f"hidden{layer}.weight"] + dense[f"hidden{layer}.bias"])
+        layer += 1
+    return hidden @ dense["output.weight"] + first[:, -len(HEADS) :]

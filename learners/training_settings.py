@@ -1,0 +1,32 @@
+"""What the training loss is made of; importing it does not import torch."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from learners.ranking_model import RankingModelSettings
+from messages.examples import HEADS
+
+
+class TrainingSettings(BaseModel):
+    """Weights of the parts of the loss, and bounds on gradients."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: RankingModelSettings = RankingModelSettings()
+    head_weights: dict[str, float] = dict.fromkeys(HEADS, 1.0)
+    """A head that is not named is not trained."""
+    retrieval_weight: float = Field(default=0.2, ge=0)
+    retrieval_scale: float = Field(default=5.0, gt=0)
+    """Inner products times this are the logits of the retrieval softmax: an inverse temperature."""
+    row_gradient_clip: float = Field(default=5.0, gt=0)
+    """Longest gradient of one embedding row."""
+    dense_gradient_clip: float = Field(default=5.0, gt=0)
+    """Longest gradient of all dense weights together."""
+
+    @field_validator("head_weights")
+    @classmethod
+    def _known_heads(cls, weights: dict[str, float]) -> dict[str, float]:
+        if unknown := set(weights) - set(HEADS):
+            raise ValueError(f"no such heads: {sorted(unknown)}")
+        return weights

@@ -1,0 +1,231 @@
+"""One mini-batch: which rows to pull, then loss and gradients to push. The only module that knows torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from learners.content_births import birth_rows
+from learners.features.counter_features import LOG_COUNT_SCALE, counter_block_of
+from learners.features.schema import COUNTER_FEATURES, RETRIEVAL_SLOT
+from learners.gradient_clipping import clipped_rows, norm_of
+from learners.label_weights import is_positive, is_trained, label_weights
+from learners.model_inputs import lay_out, lay_out_user
+from learners.ranking_model import input_layout, score
+from learners.retrieval_model import user_vector
+from learners.training_plan import SlotPlan, plan_rows
+from learners.training_settings import TrainingSettings
+from messages.arrays import AnyArray, BoolArray, FloatArray, IdArray
+from messages.examples import HEAD_INDEX, HEADS, ExampleBatch, JoinedExamples
+from messages.features import FeatureBatch
+from messages.identifiers import MISSING_KEY
+from messages.updates import CounterRows, PullRequest, RowGradients, Rows
+
+torch.set_num_threads(1)
+
+_LOG_TERMINALS = COUNTER_FEATURES.index("log_terminals")
+_EXCLUDED = np.float32(-1e9)
+
+
+class NonFiniteLossError(ArithmeticError):
+    """The loss or a gradient of this batch is no number: nothing of it may be pushed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What to push and what to measure.
+
+    rows, births: per slot. dense: gradients by name of weight. probabilities: float32 [k, heads], predicted
+    before anything is learned from these rows. loss: mean per joined row, 0 where there is none. trained,
+    targets: bool [k, heads], which labels say anything, and which of them are ones.
+    """
+
+    rows: dict[str, RowGradients]
+    births: dict[str, Rows]
+    dense: dict[str, FloatArray]
+    probabilities: FloatArray
+    loss: float
+    trained: BoolArray
+    targets: BoolArray
+
+
+class TrainingStep:
+    """Loss and gradients of one batch; holds no weights and changes none.
+
+    The loss is summed over rows for embedding rows, so that a content seen once moves as far in a batch of 10
+    as in one of 1,000, and averaged over rows for dense weights, which every row moves.
+    """
+
+    def __init__(self, settings: TrainingSettings) -> None:
+        self._settings = settings
+        self._layout = input_layout(settings.model)
+        self._head_weights = np.array(
+            [settings.head_weights.get(head, 0.0) for head in HEADS], dtype=np.float32
+        )
+        self._planned: tuple[ExampleBatch, dict[str, SlotPlan]] | None = None
+
+    def pull_request(self, batch: ExampleBatch, group: str) -> PullRequest:
+        """Name what this batch reads: unique ids per slot, all dense weights, and content counters only where
+        the features came without."""
+        joined = batch.joined
+        counter_ids = None
+        if joined is not None and joined.features.counters is None:
+            counter_ids = np.unique(joined.features.ids["content"])
+        ids = {slot: plan.ids for slot, plan in self._plan_of(batch).items()}
+        return PullRequest(group, ids, dense_newer_than=-1, counter_ids=counter_ids)
+
+    def run(
+        self,
+        batch: ExampleBatch,
+        values: Mapping[str, FloatArray],
+        dense: Mapping[str, FloatArray],
+        counters: CounterRows | None,
+    ) -> StepResult:
+        """Score the joined rows, then compute what they teach.
+
+        values, counters: what `pull_request` named, in its order. Raises NonFiniteLossError.
+        """
+        births = {} if batch.uploads is None else birth_rows(batch.uploads, self._settings.model)
+        joined = batch.joined
+        if joined is None or len(joined) == 0:
+            empty = np.empty((0, len(HEADS)), dtype=np.float32)
+            nothing = empty.astype(np.bool_)
+            return StepResult({}, births, {}, empty, 0.0, nothing, nothing)
+        plan = self._plan_of(batch)
+        features = joined.features
+        counter_block = counter_block_of(features, counters, batch.times[joined.rows])
+        weights = {name: torch.tensor(weight, requires_grad=True) for name, weight in dense.items()}
+        rows = {slot: torch.tensor(values[slot], requires_grad=True) for slot in plan}
+        embedding = _PulledRows(plan, rows, features)
+        operations = _TorchOperations()
+        inputs = lay_out(_tensor(features.dense), _tensor(counter_block), embedding, self._layout, operations)
+        logits = score(weights, inputs, operations)
+        probabilities: FloatArray = torch.sigmoid(logits.detach()).numpy()
+        loss = self._ranking_loss(logits, joined, probabilities)
+        engaged = np.flatnonzero(
+            is_positive(joined.labels[:, HEAD_INDEX["engage"]]) & (features.ids["content"] != MISSING_KEY)
+        )
+        if len(engaged) > 1 and self._settings.retrieval_weight > 0:
+            people = user_vector(weights, lay_out_user(embedding, operations), operations)
+            retrieval_loss = self._retrieval_loss(
+                people[engaged],
+                embedding.rows(RETRIEVAL_SLOT, ("content",))[engaged],
+                features.ids["content"][engaged],
+                counter_block[engaged, _LOG_TERMINALS] * LOG_COUNT_SCALE,
+            )
+            loss = loss + self._settings.retrieval_weight * retrieval_loss
+        loss.backward()  # type: ignore[no-untyped-call]
+        return self._result(plan, rows, weights, births, joined, probabilities, float(loss.detach()))
+
+    def _ranking_loss(
+        self, logits: torch.Tensor, joined: JoinedExamples, probabilities: FloatArray
+    ) -> torch.Tensor:
+        """Binary cross-entropy per head and row, weighted by head and by kind of label, summed."""
+        weights = label_weights(joined.labels, probabilities) * self._head_weights
+        targets = is_positive(joined.labels).astype(np.float32)
+        return functional.binary_cross_entropy_with_logits(
+            logits, _tensor(targets), _tensor(weights), reduction="sum"
+        )
+
+    def _retrieval_loss(
+        self, people: torch.Tensor, contents: torch.Tensor, keys: IdArray, popularity: FloatArray
+    ) -> torch.Tensor:
+        """Softmax over the batch's engaged contents, summed over the e rows.
+
+        Popular contents are drawn as negatives more often, so log Q of the content is taken off each logit
+        (Yi et al., RecSys 2019); Q is its share of all watchings, whose constant cancels. Where a row's own
+        content appears again, that is no negative.
+        """
+        same = keys[:, None] == keys
+        np.fill_diagonal(same, False)
+        offsets = np.where(same, _EXCLUDED, -popularity)
+        logits = people @ contents.T * self._settings.retrieval_scale + _tensor(offsets)
+        return functional.cross_entropy(logits, torch.arange(len(keys)), reduction="sum")
+
+    def _result(
+        self,
+        plan: Mapping[str, SlotPlan],
+        rows: Mapping[str, torch.Tensor],
+        weights: Mapping[str, torch.Tensor],
+        births: dict[str, Rows],
+        joined: JoinedExamples,
+        probabilities: FloatArray,
+        loss: float,
+    ) -> StepResult:
+        """Clip, check and put together what `run` returns."""
+        num_rows = len(joined)
+        row_gradients = {slot: _gradient(rows[slot]) for slot in plan}
+        dense = {name: _gradient(weight) / np.float32(num_rows) for name, weight in weights.items()}
+        norm = norm_of(dense.values())
+        if not np.isfinite([loss, norm, norm_of(row_gradients.values())]).all():
+            raise NonFiniteLossError(f"loss {loss}, gradient norm {norm} in a batch of {num_rows} rows")
+        shrink = np.float32(min(1.0, self._settings.dense_gradient_clip / max(norm, 1e-12)))
+        return StepResult(
+            rows={
+                slot: RowGradients(
+                    slot_plan.ids,
+                    clipped_rows(row_gradients[slot], self._settings.row_gradient_clip),
+                    slot_plan.counts,
+                )
+                for slot, slot_plan in plan.items()
+            },
+            births=births,
+            dense={name: gradient * shrink for name, gradient in dense.items()},
+            probabilities=probabilities,
+            loss=loss / num_rows,
+            trained=is_trained(joined.labels),
+            targets=is_positive(joined.labels),
+        )
+
+    def _plan_of(self, batch: ExampleBatch) -> dict[str, SlotPlan]:
+        if self._planned is None or self._planned[0] is not batch:
+            self._planned = (batch, {} if batch.joined is None else plan_rows(batch.joined.features))
+        return self._planned[1]
+
+
+class _TorchOperations:
+    def concatenate(self, parts: Sequence[torch.Tensor]) -> torch.Tensor:
+        return torch.cat(list(parts), dim=1)
+
+    def rectified(self, values: torch.Tensor) -> torch.Tensor:
+        return torch.relu(values)
+
+
+class _PulledRows:
+    """`Embedding` over a batch's pulled rows, with gradients."""
+
+    def __init__(
+        self, plan: Mapping[str, SlotPlan], rows: Mapping[str, torch.Tensor], features: FeatureBatch
+    ) -> None:
+        self._plan = plan
+        self._rows = rows
+        self._features = features
+
+    def rows(self, slot: str, features: tuple[str, ...]) -> torch.Tensor:
+        places = np.stack([self._plan[slot].places[feature] for feature in features], axis=1)
+        return self._rows[slot].index_select(0, _tensor(places.ravel())).view(len(places), -1)
+
+    def pooled(self, slot: str, feature: str) -> torch.Tensor:
+        return functional.embedding_bag(
+            _tensor(self._plan[slot].places[feature]),
+            self._rows[slot],
+            _tensor(self._features.bags[feature].offsets[:-1]),
+            mode="mean",
+        )
+
+
+def _tensor(array: AnyArray) -> torch.Tensor:
+    """Share an array's memory with torch; arrays from the wire are read-only and are copied."""
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def _gradient(tensor: torch.Tensor) -> FloatArray:
+    """Return what `backward` left, zeros where the loss does not depend on it."""
+    if tensor.grad is None:
+        return np.zeros(tuple(tensor.shape), dtype=np.float32)
+    gradient: FloatArray = tensor.grad.numpy()
+    return gradient
