@@ -47,7 +47,7 @@ class ModelReplica:
         self._content_vectors = content_vectors
         self._state = self._empty_state()
         self.as_of = 0.0
-        """Epoch seconds at which the shards were last known to hold nothing newer than this replica."""
+        """Epoch seconds at which the shards were read for the newest delta that is in here."""
 
     @property
     def version(self) -> ModelVersion | None:
@@ -57,6 +57,18 @@ class ModelReplica:
     def counter(self) -> int:
         """The version to ask changes after; NO_VERSION asks for everything."""
         return NO_VERSION if self._state.version is None else self._state.version.counter
+
+    @property
+    def row_group(self) -> str:
+        """The name under which the store keeps people's own rows of this model: a rollback opens a new
+        lineage, which must not see the rows of the old one."""
+        version = self._state.version
+        return self.model_id if version is None else f"{self.model_id}.{version.lineage}"
+
+    @property
+    def dimensions(self) -> dict[str, int]:
+        """The number of columns of every slot."""
+        return {slot: shape.dimension for slot, shape in self._slots.items()}
 
     @property
     def dense(self) -> Mapping[str, FloatArray]:

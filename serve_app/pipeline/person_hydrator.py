@@ -18,7 +18,7 @@ class StoredUser(Protocol):
     """One person as the store gives them, in one round trip; `actors.user_store.StoredUser`.
 
     state: `UserState.to_bytes`, None for somebody unknown. served: keys of contents shown before, uint64 [s].
-    rows: the person's own embedding rows, group -> slot -> float32 [d].
+    rows: the person's own embedding rows, `ModelReplica.row_group` -> slot -> float32 [d].
     """
 
     @property
@@ -43,14 +43,17 @@ class PersonHydrator:
     def hydrate(
         self, request: FeedRequest, stored: StoredUser, now: float, generator: np.random.Generator
     ) -> RankingRequest:
-        """Raises MalformedMessageError where the store's bytes are no state."""
+        """Rows of another lineage than the replica's are left out: a rollback may come between load and this.
+
+        Raises MalformedMessageError where the store's bytes are no state.
+        """
         state = (
             UserState.empty(request.user_id) if stored.state is None else UserState.from_bytes(stored.state)
         )
         hidden = np.array(sorted(state.hidden_contents), dtype=np.uint64)
         seen = np.unique(np.concatenate([stored.served, state.history, hidden]))
         excluded = self._replica.state.contents.find(seen)
-        own_rows = stored.rows.get(self._replica.model_id, {})
+        own_rows = stored.rows.get(self._replica.row_group, {})
         return RankingRequest(
             user_id=request.user_id,
             limit=request.limit,

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from learners.features.assembly import assemble, assemble_person
-from learners.model_inputs import gather_inputs, gather_user_inputs
-from learners.ranking_model import RankingModelSettings, input_layout, score
+from learners.model_inputs import InputLayout, gather_inputs, gather_user_inputs
+from learners.ranking_model import score
 from learners.retrieval_model import user_vector
 from messages.arrays import FloatArray
 from messages.content import ContentColumns
@@ -39,8 +39,8 @@ class ServedModel(Protocol):
 class LearnedModel:
     """The model that the learners train, by their own definition and with the replica's weights, in numpy."""
 
-    def __init__(self, settings: RankingModelSettings, replica: ModelReplica) -> None:
-        self._layout = input_layout(settings)
+    def __init__(self, replica: ModelReplica) -> None:
+        self._layout = InputLayout(replica.dimensions)
         self._replica = replica
 
     def features(

@@ -1,0 +1,133 @@
+"""The composition root of serving: broker, store, model actor and HTTP, put together in a Ray Serve replica.
+
+The only module that knows Ray Serve. What it puts together also runs without it: `FeedService` over fakes in
+the tests, the same pipeline in `simulations.in_process`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import faiss
+import numpy as np
+from fastapi import FastAPI
+from ray import serve
+from ray.serve.config import BackpressureConfig
+from redis.exceptions import ConnectionError as StoreConnectionError
+from redis.exceptions import TimeoutError as StoreTimeoutError
+
+from actors.catalogue import Catalogue
+from actors.connections import Connections, EndpointSettings
+from actors.feed_publisher import FeedPublisher, StreamUnavailableError
+from actors.model_actor import ModelActorSettings
+from actors.model_groups import model_plan
+from actors.user_store import UserStore
+from learners.features.schema import RETRIEVAL_SLOT
+from learners.ranking_model import RankingModelSettings
+from learners.retrieval_model import content_vectors
+from learners.training_settings import TrainingSettings
+from messages.updates import ModelDelta
+from serve_app.delta_follower import DeltaFollower
+from serve_app.feed_service import FeedService
+from serve_app.feed_settings import FeedSettings
+from serve_app.http.app_factory import UNAVAILABLE, create_app
+from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.default_pipeline import build_pipeline
+from serve_app.pipeline.served_model import LearnedModel
+from serve_app.serving_metrics import ServingMetrics
+
+_AWAY = (*UNAVAILABLE, StreamUnavailableError, StoreConnectionError, StoreTimeoutError)
+
+
+class RemoteModelChanges:
+    """The model actor's handle as the port that `DeltaFollower` polls."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    async def changes_after(self, counter: int, timeout_s: float) -> list[ModelDelta]:
+        deltas: list[ModelDelta] = await self._handle.changes_after.remote(counter, timeout_s)
+        return deltas
+
+
+class FeedIngress:
+    """One replica: its constructor connects, its app is made when Serve asks for it (an app does not
+    pickle)."""
+
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self,
+        model_handle: Any,
+        endpoints: EndpointSettings,
+        model: ModelActorSettings,
+        ranking: RankingModelSettings,
+        feed: FeedSettings,
+    ) -> None:
+        faiss.omp_set_num_threads(1)
+        self._settings = feed
+        self._connections = await Connections.open(endpoints, "replica")
+        plan = model_plan(TrainingSettings(model=ranking), endpoints.num_partitions)
+        replica = ModelReplica(model.group, plan.settings.slots, RETRIEVAL_SLOT, content_vectors)
+        metrics = ServingMetrics()
+        self._follower = DeltaFollower(
+            RemoteModelChanges(model_handle), replica, feed.follower, clock=time.time, metrics=metrics
+        )
+        self._following = asyncio.create_task(self._follower.run())
+        namespace = self._connections.namespace
+        self._service = FeedService(
+            user_store=UserStore(self._connections.redis, namespace),
+            catalogue=Catalogue(self._connections.redis, namespace),
+            feed_publisher=FeedPublisher(self._connections.js, namespace, endpoints.num_partitions),
+            replica=replica,
+            pipeline=build_pipeline(feed.pipeline, replica, LearnedModel(replica)),
+            clock=time.time,
+            generator=np.random.default_rng(),
+            num_partitions=endpoints.num_partitions,
+            settings=feed.service,
+            metrics=metrics,
+            follower=self._follower,
+        )
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return create_app(self._service, self._settings.api, _AWAY)
+
+    def check_health(self) -> None:
+        """Serve replaces a replica whose follower has died: it outlives every error of the other side."""
+        if self._following.done():
+            raise RuntimeError("the replica follows its model no more")
+
+    async def __del__(self) -> None:
+        self._following.cancel()
+        await self._connections.close()
+
+
+def build_application(
+    *,
+    endpoints: EndpointSettings,
+    model: ModelActorSettings,
+    ranking: RankingModelSettings,
+    feed: FeedSettings,
+    num_replicas: int = 1,
+    max_ongoing_requests: int = 64,
+    max_queued_requests: int = 256,
+) -> serve.Application:
+    """Return the application to run. The model actor must be there; `serve.start` sets host and port.
+
+    A replica sheds what it cannot queue with 503 (behind HAProxy the queue would else have no bound).
+    """
+    from actors.cluster import find_model_actor  # here alone: it brings torch, which no replica needs
+
+    deployment = serve.deployment(
+        serve.ingress()(FeedIngress),
+        name="feed",
+        num_replicas=num_replicas,
+        max_ongoing_requests=max_ongoing_requests,
+        max_queued_requests=max_queued_requests,
+        backpressure_config=BackpressureConfig(status_code=503, retry_after_s=1),
+        ray_actor_options={"num_cpus": 0.1},
+    )
+    application: serve.Application = deployment.bind(
+        find_model_actor(endpoints), endpoints, model, ranking, feed
+    )
+    return application

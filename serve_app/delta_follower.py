@@ -1,0 +1,108 @@
+"""Keeps a replica at the shards' newest version, between requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from messages.updates import ModelDelta, Position
+from serve_app.model_replica import NO_VERSION, DeltaGapError, ModelReplica
+from serve_app.ports import ModelChanges
+from serve_app.serving_metrics import ServingMetrics
+
+logger = logging.getLogger(__name__)
+
+
+class DeltaFollowerSettings(BaseModel):
+    """Seconds: how long one poll may wait, and the shortest and the longest pause after an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    poll_seconds: float = Field(1.0, gt=0)
+    first_retry_seconds: float = Field(0.1, gt=0)
+    max_retry_seconds: float = Field(5.0, gt=0)
+
+
+class DeltaFollower:
+    """Long-polls for deltas and applies them slice by slice, giving way to requests after each slice.
+
+    Whatever goes wrong, the replica serves on with what it has; `last_error` and the log say what it is and
+    how stale the model has become. After an error while applying, everything is asked for anew.
+    """
+
+    def __init__(
+        self,
+        changes: ModelChanges,
+        replica: ModelReplica,
+        settings: DeltaFollowerSettings,
+        *,
+        clock: Callable[[], float],
+        metrics: ServingMetrics,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._changes = changes
+        self._replica = replica
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._sleep = sleep
+        self._wants_everything = False
+        self._num_errors = 0
+        self.last_error: str | None = None
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        while True:
+            pause = await self.follow_once()
+            if pause:
+                await self._sleep(pause)
+
+    async def follow_once(self) -> float:
+        """Poll once and apply what came. Returns for how many seconds to pause before the next poll."""
+        counter = NO_VERSION if self._wants_everything else self._replica.counter
+        try:
+            deltas = await self._changes.changes_after(counter, self._settings.poll_seconds)
+            for delta in deltas:
+                await self._apply(delta)
+        except DeltaGapError as gap:
+            self._wants_everything = True
+            return self._failed(gap)
+        except Exception as error:
+            # The port may fail in as many ways as there are networks, and serving must outlive them all.
+            logger.warning("Following the model failed.", exc_info=True)
+            return self._failed(error)
+        self._metrics.model_age.set(max(0.0, self._clock() - self._replica.as_of))
+        self._wants_everything = False
+        self._num_errors = 0
+        self.last_error = None
+        return 0.0
+
+    async def _apply(self, delta: ModelDelta) -> None:
+        before = self._replica.positions
+        slices = self._replica.apply(delta)
+        self._wants_everything = True  # until the last slice is in
+        for num_rows in slices:
+            self._metrics.delta_rows.inc(num_rows)
+            await self._sleep(0)
+        self._wants_everything = False
+        self._metrics.model_version.labels(self._replica.model_id).set(delta.version.counter)
+        now = self._clock()
+        for partition, position in delta.positions.items():
+            if position.examples > before.get(partition, Position()).examples and not delta.full:
+                self._metrics.freshness.observe(max(0.0, now - position.watermark))
+
+    def _failed(self, error: Exception) -> float:
+        self._num_errors += 1
+        self._metrics.delta_errors.inc()
+        age = self._clock() - self._replica.as_of
+        self._metrics.model_age.set(max(0.0, age))
+        self.last_error = f"{type(error).__name__}: {error}"
+        how_stale = (
+            "there is no model yet" if self._replica.version is None else f"the model is {age:.1f} s old"
+        )
+        logger.warning("Serving on, %s: %s", how_stale, self.last_error)
+        pause = self._settings.first_retry_seconds * 2.0 ** min(self._num_errors - 1, 30)
+        return min(pause, self._settings.max_retry_seconds)

@@ -1,0 +1,42 @@
+"""Why this content: in words, for the person."""
+
+from __future__ import annotations
+
+from messages.arrays import IdArray
+from serve_app.model_replica import ModelReplica
+
+REASONS: dict[str, str] = {
+    "followed_creators": "by a creator you follow",
+    "similar_to_liked": "like something you liked",
+    "two_tower": "close to what you watch",
+    "preferred_categories": "from a category you chose",
+    "trending": "many people watch it now",
+    "fresh": "new, and few have seen it yet",
+    "catalogue_sample": "from the whole catalogue",
+}
+EXPLORED_REASON = "shown to find out whether you like it"
+
+
+def reasons_of(
+    sources: list[str], anchors: IdArray, explored: list[bool], replica: ModelReplica
+) -> list[str]:
+    """Say why each content of a slate is there; names the liked content where there is one."""
+    contents = replica.state.contents
+    rows = contents.find(anchors)
+    reasons = []
+    for source, row, was_explored in zip(sources, rows, explored, strict=True):
+        reason = REASONS.get(source, source)
+        if source == "similar_to_liked" and row != -1:
+            reason = f"like {contents.take(row[None]).content_ids[0]}, which you liked"
+        reasons.append(f"{EXPLORED_REASON} ({reason})" if was_explored else reason)
+    return reasons
+
+
+def shortness_of(num_contents: int, num_proposed: int, removed: dict[str, int]) -> str:
+    """Say why an answer has fewer contents than asked for."""
+    if not num_contents:
+        return "the catalogue is empty"
+    if not num_proposed:
+        return "everything there is was served, watched or hidden before"
+    filters = ", ".join(f"{name} removed {count}" for name, count in removed.items() if name != "duplicate")
+    return f"only {num_proposed} proposals were left" + (f"; {filters}" if filters else "")

@@ -1,0 +1,110 @@
+"""The answer to a feed request, as it goes over the wire."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from messages.examples import HEADS
+from messages.identifiers import partition_of
+from messages.updates import Position
+from serve_app.explanations import reasons_of, shortness_of
+from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.ranking_pipeline import RankedSlate
+from serve_app.pipeline.ranking_request import RankingRequest
+from serve_app.pipeline.stage_trace import StageTrace
+
+
+def feed_answer(
+    request: RankingRequest,
+    request_id: str,
+    slate: RankedSlate,
+    replica: ModelReplica,
+    *,
+    num_partitions: int,
+    explain: bool,
+) -> dict[str, Any]:
+    """Lay out items, the model's version and its freshness. Made before any await, so all of one version."""
+    version = replica.version
+    partition = partition_of(request.user_id, num_partitions)
+    position = replica.positions.get(partition, Position())
+    exhausted = len(slate) < request.limit
+    answer: dict[str, Any] = {
+        "request_id": request_id,
+        "user_id": request.user_id,
+        "items": _items(slate, replica, explain),
+        "model": {"id": replica.model_id, "version": None if version is None else str(version)},
+        "watermark": {
+            "time": position.watermark,
+            "partition": partition,
+            "position": position.feed,
+        },
+        "freshness_ms": None if version is None else round(max(0.0, request.now - replica.as_of) * 1_000, 1),
+        "exhausted": exhausted,
+    }
+    if exhausted:
+        num_contents = len(replica.state.contents)
+        answer["exhausted_reason"] = shortness_of(num_contents, slate.trace.num_proposed, slate.trace.removed)
+    if explain:
+        answer["stages"] = _stages(slate.trace)
+    return answer
+
+
+def _items(slate: RankedSlate, replica: ModelReplica, explain: bool) -> list[dict[str, Any]]:
+    scored = slate.scored
+    if scored is None:
+        return []
+    explored = slate.explored.tolist()
+    reasons = reasons_of(slate.sources, scored.candidates.anchors, explored, replica)
+    contents = scored.contents
+    items: list[dict[str, Any]] = [
+        {
+            "content_id": content_id,
+            "creator_id": creator_id,
+            "category": category,
+            "score": _number(score),
+            "source": source,
+            "reason": reason,
+        }
+        for content_id, creator_id, category, score, source, reason in zip(
+            contents.content_ids,
+            contents.creator_ids,
+            contents.categories,
+            scored.scores.tolist(),
+            slate.sources,
+            reasons,
+            strict=True,
+        )
+    ]
+    if explain:
+        for item, heads, propensity, was_explored, retrieval_score in zip(
+            items,
+            scored.probabilities.tolist(),
+            slate.propensities.tolist(),
+            explored,
+            scored.candidates.retrieval_scores.tolist(),
+            strict=True,
+        ):
+            item["heads"] = {head: _number(value) for head, value in zip(HEADS, heads, strict=True)}
+            item["propensity"] = round(propensity, 6)
+            item["explored"] = was_explored
+            item["retrieval_score"] = _number(retrieval_score)
+    return items
+
+
+def _stages(trace: StageTrace) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": record.kind,
+            "stage": record.name,
+            "milliseconds": round(record.seconds * 1_000, 3),
+            "in": record.num_in,
+            "out": record.num_out,
+        }
+        for record in trace.records
+    ]
+
+
+def _number(value: float) -> float | None:
+    """JSON knows no NaN."""
+    return round(value, 6) if math.isfinite(value) else None

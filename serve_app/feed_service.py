@@ -1,0 +1,211 @@
+"""Everything the HTTP endpoints do, without HTTP: store, pipeline and publisher put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from learners.user_state import UserState
+from messages.content import ContentFacts
+from messages.events import ContentMetadata, parse_event
+from messages.identifiers import DEFAULT_NUM_PARTITIONS
+from messages.impressions import Impression, ModelVersion
+from serve_app.delta_follower import DeltaFollower
+from serve_app.event_intake import EventIntake, IntakeAnswer
+from serve_app.feed_answer import feed_answer
+from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.person_hydrator import PersonHydrator
+from serve_app.pipeline.ranking_pipeline import RankedSlate, RankingPipeline
+from serve_app.pipeline.ranking_request import FeedRequest, RankingRequest
+from serve_app.ports import Catalogue, FeedPublisher, UserStore
+from serve_app.serving_metrics import ServingMetrics
+from serve_app.user_turns import UserTurns
+
+
+class FeedServiceSettings(BaseModel):
+    """arm: the name under which impressions are logged. stale_after_seconds: age of the model at which health
+    warns (it serves on); over a minute, since an idle system moves its positions once a minute."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    arm: str = "production"
+    stale_after_seconds: float = Field(90.0, gt=0)
+
+
+class FeedService:
+    """Serves feeds and takes events, contents and profiles in. No broker, store or framework is known here.
+
+    clock: epoch seconds. generator: request ids and exploration; two replicas must not share its seed.
+    """
+
+    def __init__(
+        self,
+        *,
+        user_store: UserStore,
+        catalogue: Catalogue,
+        feed_publisher: FeedPublisher,
+        replica: ModelReplica,
+        pipeline: RankingPipeline,
+        clock: Callable[[], float],
+        generator: np.random.Generator,
+        num_partitions: int = DEFAULT_NUM_PARTITIONS,
+        settings: FeedServiceSettings | None = None,
+        metrics: ServingMetrics | None = None,
+        follower: DeltaFollower | None = None,
+    ) -> None:
+        self._user_store = user_store
+        self._catalogue = catalogue
+        self._publisher = feed_publisher
+        self._replica = replica
+        self._pipeline = pipeline
+        self._clock = clock
+        self._generator = generator
+        self._num_partitions = num_partitions
+        self._settings = settings or FeedServiceSettings()
+        self._follower = follower
+        self._hydrator = PersonHydrator(replica)
+        self._turns = UserTurns()
+        self._started = clock()
+        self.metrics = metrics or ServingMetrics()
+        self._intake = EventIntake(catalogue, feed_publisher, self.metrics)
+
+    async def feed(self, request: FeedRequest) -> dict[str, Any]:
+        """Rank a slate, and answer once the broker has its impression and the store its contents as
+        served."""
+        async with self._turns.of(request.user_id):
+            stored = await self._user_store.load(request.user_id, [self._replica.row_group])
+            ranking = self._hydrator.hydrate(request, stored, self._clock(), self._generator)
+            slate = self._pipeline.rank(ranking)
+            request_id = self._generator.bytes(12).hex()
+            answer = feed_answer(
+                ranking,
+                request_id,
+                slate,
+                self._replica,
+                num_partitions=self._num_partitions,
+                explain=request.explain,
+            )
+            version = self._replica.version
+            if slate.scored is not None and version is not None:
+                impression = self._impression(ranking, request_id, slate, version)
+                await asyncio.gather(
+                    self._publisher.publish_impression(impression),
+                    self._user_store.add_served(request.user_id, impression.contents.content_keys),
+                )
+        self._count(slate, answer)
+        return answer
+
+    async def accept_events(self, raw: list[object]) -> IntakeAnswer:
+        return await self._intake.accept(raw)
+
+    async def put_content(
+        self, content_id: str, creator_id: str, metadata: ContentMetadata, timestamp: float | None
+    ) -> dict[str, Any]:
+        """Write the catalogue at once and publish the upload; a content put again keeps its upload time."""
+        known = await self._catalogue.get(content_id)
+        if timestamp is None:
+            timestamp = self._clock() if known is None else known.upload_timestamp
+        event = parse_event(
+            {
+                "event_type": "content_upload",
+                "timestamp": timestamp,
+                "creator_id": creator_id,
+                "content_id": content_id,
+                "metadata": metadata.model_dump(exclude_defaults=True),
+            }
+        )
+        positions = await self._intake.publish([event])
+        return {**ContentFacts.from_upload(event).to_wire(), "positions": positions}
+
+    async def get_content(self, content_id: str) -> dict[str, Any] | None:
+        content = await self._catalogue.get(content_id)
+        return None if content is None else content.to_wire()
+
+    async def put_user(self, user_id: str, profile: dict[str, Any]) -> dict[str, Any]:
+        await self._user_store.put_profile(user_id, profile)
+        return {"user_id": user_id, **profile}
+
+    async def get_user(self, user_id: str) -> dict[str, Any] | None:
+        """Return the profile and what events have said so far; None for somebody never heard of."""
+        stored = await self._user_store.load(user_id, [])
+        if stored.state is None and stored.profile is None:
+            return None
+        state = UserState.empty(user_id) if stored.state is None else UserState.from_bytes(stored.state)
+        return {
+            "user_id": user_id,
+            **(stored.profile or {}),
+            "activity": {
+                "contents_watched": state.num_contents,
+                "sessions": state.num_sessions,
+                "average_session_seconds": round(state.average_session_seconds, 3),
+                "last_event_time": state.last_event_time or None,
+                "liked": len(state.liked),
+                "creators_followed": len(state.followed_creators),
+                "contents_hidden": len(state.hidden_contents),
+                "creators_blocked": len(state.blocked_creators),
+                "served": len(stored.served),
+            },
+        }
+
+    def health(self) -> dict[str, Any]:
+        """Say whether this replica can serve; a stale model is a warning, since it serves on."""
+        reasons, warnings = [], []
+        if self._replica.version is None:
+            reasons.append("no version of the model has arrived yet")
+        else:
+            age = self._clock() - self._replica.as_of
+            if age > self._settings.stale_after_seconds:
+                warnings.append(f"the model is {age:.0f} s old")
+        if self._follower is not None and self._follower.last_error is not None:
+            warnings.append(f"following the model fails: {self._follower.last_error}")
+        return {"live": True, "ready": not reasons, "reasons": reasons, "warnings": warnings}
+
+    def status(self) -> dict[str, Any]:
+        """Return plain facts for people: version, positions by partition, sizes."""
+        now, version = self._clock(), self._replica.version
+        return {
+            **self.health(),
+            "uptime_seconds": round(now - self._started, 1),
+            "model": {
+                "id": self._replica.model_id,
+                "version": None if version is None else str(version),
+                "lineage": None if version is None else version.lineage,
+                "counter": None if version is None else version.counter,
+                "age_seconds": None if version is None else round(max(0.0, now - self._replica.as_of), 3),
+            },
+            "partitions": {
+                str(partition): asdict(position)
+                for partition, position in sorted(self._replica.positions.items())
+            },
+            "replica": self._replica.statistics(),
+        }
+
+    def _impression(
+        self, request: RankingRequest, request_id: str, slate: RankedSlate, version: ModelVersion
+    ) -> Impression:
+        assert slate.scored is not None
+        return Impression(
+            request_id=request_id,
+            user_id=request.user_id,
+            timestamp=request.now,
+            model=version,
+            arm=self._settings.arm,
+            context=request.context,
+            contents=slate.scored.contents,
+            propensities=slate.propensities,
+            scores=slate.scored.scores.astype(np.float32),
+            sources=slate.sources,
+            features=slate.scored.features,
+        )
+
+    def _count(self, slate: RankedSlate, answer: dict[str, Any]) -> None:
+        self.metrics.observe_trace(slate.trace)
+        for source in slate.sources:
+            self.metrics.items_served.labels(source).inc()
+        if answer["exhausted"]:
+            self.metrics.short_answers.inc()

@@ -1,0 +1,19 @@
+"""The settings of everything that serves, one model for each part."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from serve_app.delta_follower import DeltaFollowerSettings
+from serve_app.feed_service import FeedServiceSettings
+from serve_app.http.api_settings import ApiSettings
+from serve_app.pipeline.default_pipeline import PipelineSettings
+
+
+class FeedSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pipeline: PipelineSettings = PipelineSettings()
+    service: FeedServiceSettings = FeedServiceSettings()
+    follower: DeltaFollowerSettings = DeltaFollowerSettings()
+    api: ApiSettings = ApiSettings()

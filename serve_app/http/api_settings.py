@@ -1,0 +1,18 @@
+"""Bounds of the HTTP API."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ApiSettings(BaseModel):
+    """max_body_bytes: of any request. max_events: of one batch. max_limit, default_limit: contents in one
+    answer. retry_after_seconds: what a 503 tells clients to wait."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_body_bytes: int = Field(4 * 1024 * 1024, ge=1_024)
+    max_events: int = Field(1_000, ge=1)
+    max_limit: int = Field(100, ge=1)
+    default_limit: int = Field(20, ge=1)
+    retry_after_seconds: int = Field(1, ge=0)

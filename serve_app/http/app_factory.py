@@ -1,0 +1,77 @@
+"""Puts the HTTP API together over a service. Build it in the process that serves: an app does not pickle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+
+from messages.events import Event
+from serve_app.feed_service import FeedService
+from serve_app.http.api_settings import ApiSettings
+from serve_app.http.body_limit import BodyLimit
+from serve_app.http.content_routes import content_routes
+from serve_app.http.event_routes import event_routes
+from serve_app.http.feed_routes import feed_routes
+from serve_app.http.json_answers import invalid_request, problem
+from serve_app.http.operations_routes import operations_routes
+from serve_app.http.request_metrics import RequestMetrics
+from serve_app.http.user_routes import user_routes
+
+UNAVAILABLE: tuple[type[Exception], ...] = (ConnectionError, TimeoutError)
+"""What the ports raise when broker or store is away, or the stream is full."""
+
+_DESCRIPTION = """
+A For-You feed that learns while people scroll.
+
+1. `PUT /v1/content/{content_id}` for every content there is.
+2. `GET /v1/feed/{user_id}` for a feed. Keep its `request_id`.
+3. `POST /v1/events` for what the person did with it: the next feed knows, a fraction of a second later.
+"""
+
+
+def create_app(
+    service: FeedService,
+    settings: ApiSettings | None = None,
+    unavailable: tuple[type[Exception], ...] = UNAVAILABLE,
+) -> FastAPI:
+    """Return the app. unavailable: the errors that mean "try again", answered with 503 and Retry-After."""
+    settings = settings or ApiSettings()
+    app = FastAPI(title="foryou", description=_DESCRIPTION, version="1", redoc_url=None)
+    for router in (
+        feed_routes(service, settings),
+        event_routes(service, settings),
+        content_routes(service),
+        user_routes(service),
+        operations_routes(service),
+    ):
+        app.include_router(router)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestMetrics, metrics=service.metrics)
+    app.add_exception_handler(RequestValidationError, invalid_request)
+
+    async def try_again(_request: Request, error: Exception) -> Response:
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return problem(503, "", reason, {"Retry-After": str(settings.retry_after_seconds)})
+
+    for kind in unavailable:
+        app.add_exception_handler(kind, try_again)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Add the events' own schemas, which are validated outside of FastAPI for speed."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        event = TypeAdapter(Event).json_schema(ref_template="#/components/schemas/{model}")
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(event.pop("$defs"))
+        schemas["Event"] = event
+        app.openapi_schema = schema
+    return app.openapi_schema

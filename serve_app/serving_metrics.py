@@ -1,0 +1,80 @@
+"""What a replica counts and times, as Prometheus reads it."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from serve_app.pipeline.stage_trace import StageTrace
+
+_REQUEST_BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0)
+_STAGE_BUCKETS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+_FRESHNESS_BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+class ServingMetrics:
+    """One registry for each replica, so that several can live in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "foryou_http_requests", "Requests answered.", ["route", "status"], registry=self.registry
+        )
+        self.request_seconds = Histogram(
+            "foryou_http_request_seconds",
+            "Time from request to answer.",
+            ["route"],
+            buckets=_REQUEST_BUCKETS,
+            registry=self.registry,
+        )
+        self.stage_seconds = Histogram(
+            "foryou_stage_seconds",
+            "Time of one stage of a ranking request.",
+            ["kind", "stage"],
+            buckets=_STAGE_BUCKETS,
+            registry=self.registry,
+        )
+        self.kept = Counter(
+            "foryou_stage_kept", "Contents that a stage let pass.", ["kind", "stage"], registry=self.registry
+        )
+        self.removed = Counter(
+            "foryou_stage_removed",
+            "Contents that a stage removed.",
+            ["kind", "stage"],
+            registry=self.registry,
+        )
+        self.items_served = Counter(
+            "foryou_items_served", "Contents in answers.", ["source"], registry=self.registry
+        )
+        self.short_answers = Counter(
+            "foryou_short_answers", "Answers with fewer contents than asked for.", registry=self.registry
+        )
+        self.events = Counter("foryou_events", "Events taken in.", ["outcome"], registry=self.registry)
+        self.model_version = Gauge(
+            "foryou_model_version", "Version counter of the served model.", ["model"], registry=self.registry
+        )
+        self.model_age = Gauge(
+            "foryou_model_age_seconds", "Time since the shards were last seen.", registry=self.registry
+        )
+        self.freshness = Histogram(
+            "foryou_event_to_served_seconds",
+            "Time from the newest learned event of a partition to its effect in this replica.",
+            buckets=_FRESHNESS_BUCKETS,
+            registry=self.registry,
+        )
+        self.delta_rows = Counter(
+            "foryou_delta_rows", "Rows changed by deltas from the shards.", registry=self.registry
+        )
+        self.delta_errors = Counter(
+            "foryou_delta_errors", "Failed attempts to follow the shards.", registry=self.registry
+        )
+
+    def observe_trace(self, trace: StageTrace) -> None:
+        for record in trace.records:
+            self.stage_seconds.labels(record.kind, record.name).observe(record.seconds)
+            self.kept.labels(record.kind, record.name).inc(record.num_out)
+            if record.num_in > record.num_out:
+                self.removed.labels(record.kind, record.name).inc(record.num_in - record.num_out)
+
+    def text(self) -> bytes:
+        """Return the exposition format."""
+        return generate_latest(self.registry)
