@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,13 +37,15 @@ class JoinerActor:
         self._task.start()
 
     def status(self) -> dict[str, Any]:
-        """Say how far it is: examples and dead letters since the start, FEED positions by partition."""
+        """Say how far it is: counts since the start (see JoinerPartition), FEED positions by partition."""
         drivers = list(self._drivers.items())
+        totals: Counter[str] = Counter({"examples": 0, "dead_letters": 0})
+        for _, driver in drivers:
+            totals.update(driver.statistics())
         return {
             "running": self._task.is_running,
             "failure": self._task.failure,
-            "examples": sum(driver.num_examples for _, driver in drivers),
-            "dead_letters": sum(driver.num_dead_letters for _, driver in drivers),
+            **totals,
             "positions": {partition: driver.position for partition, driver in drivers},
         }
 

@@ -48,6 +48,7 @@ class JoinerPartition:
     ) -> None:
         self._connections = connections
         self._partition = partition
+        settings = settings.model_copy(update={"num_partitions": connections.num_partitions})
         self._joiner = PartitionJoiner(partition, settings, writer, assemble=assemble)
         self._writer = ExamplesWriter(connections.js, connections.namespace, partition, writer)
         self._states = PartitionStates(connections.redis, connections.namespace, partition)
@@ -56,7 +57,7 @@ class JoinerPartition:
         self._next = 1
         self._last_append_time = 0.0
         self.num_examples = 0
-        self.num_dead_letters = 0
+        self._num_unreadable = 0
 
     async def resume(self) -> int:
         """Find out where to go on; returns the first FEED sequence this partition must read."""
@@ -75,6 +76,12 @@ class JoinerPartition:
         """The last FEED sequence released."""
         return self._released
 
+    def statistics(self) -> dict[str, int]:
+        """Return counts since this joiner began: joined, orphans, late, duplicates, dead letters and so on."""
+        counts = self._joiner.statistics()
+        counts["dead_letters"] += self._num_unreadable
+        return counts | {"examples": self.num_examples}
+
     async def handle(self, messages: Sequence[StreamMessage]) -> None:
         """Take the partition's next messages in order; those read before are passed over."""
         decoded = [(message, self._decode(message)) for message in messages if message.sequence >= self._next]
@@ -85,6 +92,7 @@ class JoinerPartition:
         for message, feed in decoded:
             self._next = message.sequence + 1
             if isinstance(feed, DeadLetter):
+                self._num_unreadable += 1
                 await self._bury([feed], message.sequence)
                 continue
             if message.sequence <= self._moved:
@@ -140,17 +148,12 @@ class JoinerPartition:
                 "Foryou-Feed-Position": str(sequence),
                 Header.MSG_ID: f"{sequence}.{index}",
             }
-            raw = (
-                letter.record
-                if isinstance(letter.record, bytes)
-                else msgpack.packb(letter.record, default=repr)
-            )
+            raw = letter.raw if isinstance(letter.raw, bytes) else msgpack.packb(letter.raw, default=repr)
             await _until_answered(
                 lambda raw=raw, headers=headers: self._connections.js.publish(
                     namespace.dead_subject, raw, stream=namespace.dead_stream, headers=headers
                 )
             )
-        self.num_dead_letters += len(letters)
 
 
 async def _until_answered(action: Callable[[], Awaitable[_Result]]) -> _Result:

@@ -8,8 +8,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from learners.counter_increments import counter_increments
-from monitoring.progressive_metrics import StreamingAuc
 from pydantic import BaseModel, ConfigDict
 
 from actors.background import BackgroundTask
@@ -17,11 +15,14 @@ from actors.connections import Connections, EndpointSettings
 from actors.epochs import take_epoch
 from actors.examples_follower import BatchingSettings, ExamplesFollower
 from actors.parameter_client import ParameterClient
-from learners.ranking_model import RankingModelSettings
+from learners.counter_increments import counter_increments
+from learners.label_weights import is_positive
 from learners.span_cutter import MiniBatch
+from learners.training_settings import TrainingSettings
 from learners.training_step import StepResult, TrainingStep
 from messages.examples import HEADS, ExampleBatch
 from messages.updates import COUNTERS_GROUP, Update
+from monitoring.progressive_metrics import StreamingAuc
 
 logger = logging.getLogger(__name__)
 
@@ -45,14 +46,14 @@ class LearnerActor:
         endpoints: EndpointSettings,
         client: ParameterClient,
         partitions: Sequence[int],
-        model: RankingModelSettings,
+        training: TrainingSettings,
         settings: LearnerSettings,
     ) -> None:
         self._endpoints = endpoints
         self._client = client
         self._partitions = list(partitions)
         self._settings = settings
-        self._step = TrainingStep(model)
+        self._step = TrainingStep(training)
         self._progress = LearnerProgress()
         self._task = BackgroundTask(f"learner-{settings.group}", self._run)
         self._task.start()
@@ -139,13 +140,14 @@ class LearnerProgress:
     def learned(self, batch: ExampleBatch, result: StepResult | None) -> None:
         self._num_examples += len(batch)
         self._num_batches += 1
-        if result is None:
+        if result is None or batch.joined is None:
             return
         self._last_loss = result.loss
+        positive = is_positive(batch.joined.labels)
         for head, name in enumerate(HEADS):
             rows = result.trained[:, head]
             if rows.any():
-                self._auc[name].add(result.probabilities[rows, head], result.targets[rows, head])
+                self._auc[name].add(result.probabilities[rows, head], positive[rows, head])
 
     def report(self) -> dict[str, Any]:
         elapsed = time.monotonic() - self._started

@@ -126,6 +126,7 @@ class System:
 
     def _start_serve(self) -> None:
         from ray import serve
+
         from serve_app.app import build_application
 
         http = self.settings.http
@@ -137,7 +138,6 @@ class System:
             model=self._plan().model,
             ranking=self.settings.training.model,
             feed=self.settings.feed,
-            joiner=self.settings.joiner,
             num_replicas=http.replicas,
             max_ongoing_requests=http.max_ongoing_requests,
             max_queued_requests=http.max_queued_requests,
