@@ -125,7 +125,7 @@ class QuantileWindow:
         self._count = 0
 
     def add(self, values: float | DoubleArray) -> None:
-        """Remember one value or several, oldest first; values that are no numbers are refused by ValueError."""
+        """Remember one value or several, oldest first. Raises ValueError for one that is not finite."""
         incoming = np.atleast_1d(np.asarray(values, dtype=np.float64))
         if not np.isfinite(incoming).all():
             raise ValueError("a quantile of values that are not finite says nothing")
