@@ -84,7 +84,7 @@ def _is_flag(value: object) -> bool:
 
 
 _Field = tuple[Callable[[object], bool], int]
-"""The check of a field's value, and 1 where the field must be there."""
+"""The check of a field's value, and 1 where the field must be there (pydantic would fill a default in)."""
 
 _COMMON: Mapping[str, _Field] = {
     "event_type": (_is_identifier, 1),
@@ -103,11 +103,11 @@ _FIELDS: Mapping[str, Mapping[str, _Field]] = {
     "skip": _TERMINAL,
     "replay": _CONTENT,
     "like": _CONTENT,
-    "comment": {**_CONTENT, "comment_text": (_is_text, 0)},
-    "share": {**_CONTENT, "platform": (_is_short_text, 0)},
+    "comment": {**_CONTENT, "comment_text": (_is_text, 1)},
+    "share": {**_CONTENT, "platform": (_is_short_text, 1)},
     "save": _CONTENT,
     "hide": _CONTENT,
-    "report": {**_CONTENT, "reason": (_is_short_text, 0)},
+    "report": {**_CONTENT, "reason": (_is_short_text, 1)},
     "follow": {**_CREATOR, "content_id": (_is_identifier, 0)},
     "unfollow": _CREATOR,
 }
