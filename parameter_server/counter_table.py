@@ -88,17 +88,11 @@ class CounterTable:
         """Store rows of a snapshot; they count as changed at `version`, which no reader may ask before."""
         rows = self._index.find_or_insert(counters.ids)
         self._storage.reserve(self._index.num_row_slots)
-        records = np.concatenate(
-            [
-                np.ascontiguousarray(counters.totals, dtype=np.int64).view(np.uint32),
-                np.ascontiguousarray(counters.decayed.reshape(len(rows), -1), dtype=np.float64).view(
-                    np.uint32
-                ),
-                np.ascontiguousarray(counters.times[:, None], dtype=np.float64).view(np.uint32),
-            ],
-            axis=1,
-        )
-        self._storage.write(rows, counters.ids, records, version)
+        records = np.empty((len(rows), _RECORD_WORDS), dtype=np.float64)
+        records.view(np.int64)[:, :_NUM_TOTALS] = counters.totals
+        records[:, _NUM_TOTALS:-1] = counters.decayed.reshape(len(rows), _NUM_HALF_LIVES * _NUM_DECAYED)
+        records[:, -1] = counters.times
+        self._storage.write(rows, counters.ids, records.view(np.uint32), version)
 
     def _of_rows(self, ids: IdArray, rows: IntArray) -> CounterRows:
         words: AnyArray = self._storage.read(rows, 2 * _RECORD_WORDS)
