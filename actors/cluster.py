@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import ray
-from learners.training_settings import TrainingSettings
 from pydantic import BaseModel, ConfigDict, Field
 
 from actors.connections import EndpointSettings
@@ -19,12 +17,11 @@ from actors.examples_follower import BatchingSettings
 from actors.joiner_actor import JoinerActor
 from actors.learner_actor import LearnerActor, LearnerSettings
 from actors.model_actor import ModelActor, ModelActorSettings, RemoteDeltaSource
-from actors.model_groups import counters_plan, model_plan
 from actors.names import Namespace
 from actors.parameter_client import ParameterClient, RemoteShard
-from actors.shard_host import GroupPlan, ShardHost, ShardHostSettings
+from actors.shard_host import ShardHost, ShardHostSettings
 from learners.joiner import JoinerSettings
-from messages.updates import COUNTERS_GROUP
+from learners.training_settings import TrainingSettings
 from parameter_server.routing import ShardRouter, assign_buckets
 
 RAY_NAMESPACE = "foryou"
@@ -105,7 +102,7 @@ def start_actors(plan: ClusterPlan) -> SystemActors:
     partitions = range(plan.endpoints.num_partitions)
     shards = _start_shards(plan, namespace)
     client = ParameterClient(
-        {shard: RemoteShard(handle) for shard, handle in shards.items()},
+        {shard: RemoteShard(namespace.actor(f"shard-{shard}"), RAY_NAMESPACE) for shard in shards},
         ShardRouter(assign_buckets(plan.num_shards)),
     )
 
@@ -143,7 +140,7 @@ def start_actors(plan: ClusterPlan) -> SystemActors:
             ModelActor,
             "model",
             plan.endpoints,
-            [RemoteDeltaSource(handle) for handle in shards.values()],
+            [RemoteDeltaSource(namespace.actor(f"shard-{shard}"), RAY_NAMESPACE) for shard in shards],
             plan.model,
             threads=_LONG_POLLS,
         ),
@@ -159,11 +156,7 @@ def find_model_actor(endpoints: EndpointSettings) -> Any:
 
 def _start_shards(plan: ClusterPlan, namespace: Namespace) -> dict[int, Any]:
     bucket_to_shard = assign_buckets(plan.num_shards)
-    num_partitions = plan.endpoints.num_partitions
-    groups: Mapping[str, GroupPlan] = {
-        plan.model.group: model_plan(plan.training, num_partitions),
-        COUNTERS_GROUP: counters_plan(num_partitions),
-    }
+    models = {plan.model.group: plan.training}
     host = ShardHostSettings(
         snapshot_root=plan.snapshot_root,
         snapshot_every_seconds=plan.snapshot_every_seconds,
@@ -172,7 +165,7 @@ def _start_shards(plan: ClusterPlan, namespace: Namespace) -> dict[int, Any]:
     shards = {
         shard: ray.remote(ShardHost)
         .options(**_options(namespace.actor(f"shard-{shard}")))
-        .remote(shard, np.flatnonzero(bucket_to_shard == shard), groups, host)
+        .remote(shard, np.flatnonzero(bucket_to_shard == shard), models, plan.endpoints.num_partitions, host)
         for shard in range(plan.num_shards)
     }
     ray.get([handle.statistics.remote() for handle in shards.values()], timeout=_READY_SECONDS)

@@ -77,7 +77,7 @@ class JoinerPartition:
         return self._released
 
     def statistics(self) -> dict[str, int]:
-        """Return counts since this joiner began: joined, orphans, late, duplicates, dead letters and so on."""
+        """Return counts since this joiner began: joined, orphans, late, duplicates, dead letters ..."""
         counts = self._joiner.statistics()
         counts["dead_letters"] += self._num_unreadable
         return counts | {"examples": self.num_examples}

@@ -20,6 +20,7 @@ from actors.background import BackgroundTask
 from actors.catalogue import Catalogue, CatalogueChanges
 from actors.connections import Connections, EndpointSettings
 from actors.delta_assembly import is_worth_sending, merge_shard_deltas
+from actors.remote_actor import RemoteActor
 from actors.user_store import UserStore
 from messages.content import ContentColumns
 from messages.identifiers import keys_of
@@ -56,13 +57,13 @@ class DeltaSource(Protocol):
 
 
 class RemoteDeltaSource:
-    """A shard actor's handle."""
+    """A shard actor, by its name."""
 
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle
+    def __init__(self, actor_name: str, ray_namespace: str) -> None:
+        self._actor = RemoteActor(actor_name, ray_namespace)
 
     async def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta:
-        delta: ShardDelta = await self._handle.deltas_since.remote(group, version, incarnation)
+        delta: ShardDelta = await self._actor.call("deltas_since", group, version, incarnation)
         return delta
 
 

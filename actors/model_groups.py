@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from learners.training_settings import TrainingSettings
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from actors.shard_host import GroupPlan
 from learners.ranking_model import initial_dense_weights, slot_dimensions, slot_learning_rates
+from learners.training_settings import TrainingSettings
+from messages.arrays import FloatArray
 from parameter_server.settings import DenseSettings, GroupSettings, SlotSettings
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """A group to host: its settings, and the dense weights it begins with."""
+
+    settings: GroupSettings
+    dense: Mapping[str, FloatArray]
 
 
 def model_plan(training: TrainingSettings, num_partitions: int) -> GroupPlan:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
+from actors.remote_actor import RemoteActor
 from messages.updates import PullReply, PullRequest, Update, UpdateReply
 from parameter_server.routing import MergedPull, ShardRouter
 from parameter_server.shard import BucketPositions
@@ -22,21 +23,24 @@ class ShardPort(Protocol):
 
 
 class RemoteShard:
-    """A shard actor's handle."""
+    """A shard actor, by its name: found when first called, waited for while it restarts.
 
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle
+    Every call may be repeated: reads change nothing, and an update that was applied answers "duplicate".
+    """
+
+    def __init__(self, actor_name: str, ray_namespace: str) -> None:
+        self._actor = RemoteActor(actor_name, ray_namespace)
 
     async def pull(self, request: PullRequest) -> PullReply:
-        reply: PullReply = await self._handle.pull.remote(request)
+        reply: PullReply = await self._actor.call("pull", request)
         return reply
 
     async def apply_update(self, update: Update) -> UpdateReply:
-        reply: UpdateReply = await self._handle.apply_update.remote(update)
+        reply: UpdateReply = await self._actor.call("apply_update", update)
         return reply
 
     async def positions(self, group: str) -> BucketPositions:
-        positions: BucketPositions = await self._handle.positions.remote(group)
+        positions: BucketPositions = await self._actor.call("positions", group)
         return positions
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from messages.arrays import FloatArray, IntArray
-from messages.updates import PullReply, PullRequest, ShardDelta, Update, UpdateReply
-from parameter_server.settings import GroupSettings
+from actors.model_groups import counters_plan, model_plan
+from learners.training_settings import TrainingSettings
+from messages.arrays import IntArray
+from messages.updates import COUNTERS_GROUP, PullReply, PullRequest, ShardDelta, Update, UpdateReply
 from parameter_server.shard import BucketPositions, ParameterShard
 from parameter_server.snapshots import restore_latest, write_snapshot
 
@@ -30,15 +31,6 @@ class ShardHostSettings(BaseModel):
     snapshots_kept: int = Field(default=3, ge=1)
 
 
-class GroupPlan(BaseModel):
-    """A group to host: its settings, and the dense weights it begins with."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-    settings: GroupSettings
-    dense: Mapping[str, FloatArray]
-
-
 class ShardHost:
     """Answers from one thread. A new incarnation means: readers of deltas start again with everything."""
 
@@ -46,17 +38,22 @@ class ShardHost:
         self,
         shard_id: int,
         buckets: IntArray,
-        groups: Mapping[str, GroupPlan],
+        models: Mapping[str, TrainingSettings],
+        num_partitions: int,
         settings: ShardHostSettings,
     ) -> None:
+        """models: by group. Groups are made here: a restart must not depend on what its caller once sent."""
         self._settings = settings
         self._root = settings.snapshot_root / f"shard-{shard_id}"
         self._shard = ParameterShard(shard_id, buckets, incarnation=uuid.uuid4().hex[:12])
         restored = restore_latest(self._shard, self._root)
         if restored is not None:
             logger.info("shard %d: restored %s", shard_id, restored)
-        for name, plan in groups.items():
+        for name, training in models.items():
+            plan = model_plan(training, num_partitions)
             self._shard.create_group(name, plan.settings, plan.dense)
+        counters = counters_plan(num_partitions)
+        self._shard.create_group(COUNTERS_GROUP, counters.settings, counters.dense)
         self._written_at = time.monotonic()
 
     def pull(self, request: PullRequest) -> PullReply:

@@ -1,4 +1,4 @@
-"""A whole system on one machine or a cluster: services, Ray, actors, Serve; started in order, stopped clean."""
+"""A whole system on one machine or a cluster: services, Ray, actors, Serve; stopped as clean as started."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from foryou.local_services import LOOPBACK, LocalServices, RunningSystem, StateFolder, free_port
-from foryou.ray_session import start_ray, stop_ray
+from foryou.ray_session import ray_address, start_ray, stop_ray
 from foryou.settings import SystemSettings
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,13 @@ class System:
         self._say("Ray Serve")
         self._start_serve()
         self._state.announce(
-            RunningSystem(os.getpid(), self.http_url, self._services.nats_url, self._services.store_url)
+            RunningSystem(
+                os.getpid(),
+                self.http_url,
+                self._services.nats_url,
+                self._services.store_url,
+                ray_address(),
+            )
         )
 
     def _endpoints(self) -> Any:
@@ -142,7 +148,7 @@ class System:
             max_ongoing_requests=http.max_ongoing_requests,
             max_queued_requests=http.max_queued_requests,
         )
-        serve.run(application, name="foryou", route_prefix="/", _blocking=True)
+        serve.run(application, name="foryou", route_prefix="/")
         self.http_url = f"http://{LOOPBACK if http.host == '0.0.0.0' else http.host}:{port}"
 
     def stop(self) -> None:

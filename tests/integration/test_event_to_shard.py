@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,6 @@ from actors.examples_follower import BatchingSettings
 from actors.feed_publisher import FeedPublisher
 from actors.joiner_actor import JoinerActor
 from actors.learner_actor import LearnerActor, LearnerSettings
-from actors.model_groups import counters_plan, model_plan
 from actors.parameter_client import ParameterClient
 from actors.shard_host import ShardHost, ShardHostSettings
 from actors.streams import StreamSettings, ensure_streams
@@ -48,27 +48,33 @@ class LocalShard:
 
     def __init__(self, host: ShardHost) -> None:
         self.host = host
+        self._one_at_a_time = threading.Lock()
 
     async def pull(self, request: PullRequest) -> PullReply:
-        return self.host.pull(request)
+        with self._one_at_a_time:
+            return self.host.pull(request)
 
     async def apply_update(self, update: Update) -> UpdateReply:
-        return self.host.apply_update(update)
+        with self._one_at_a_time:
+            return self.host.apply_update(update)
 
     async def positions(self, group: str) -> BucketPositions:
-        return self.host.positions(group)
+        with self._one_at_a_time:
+            return self.host.positions(group)
 
 
 @pytest.fixture
 def hosts(endpoints: EndpointSettings, tmp_path: Path) -> dict[int, ShardHost]:
-    groups = {
-        "production": model_plan(TRAINING, endpoints.num_partitions),
-        COUNTERS_GROUP: counters_plan(endpoints.num_partitions),
-    }
     owners = assign_buckets(NUM_SHARDS)
     settings = ShardHostSettings(snapshot_root=tmp_path)
     return {
-        shard: ShardHost(shard, np.flatnonzero(owners == shard), groups, settings)
+        shard: ShardHost(
+            shard,
+            np.flatnonzero(owners == shard),
+            {"production": TRAINING},
+            endpoints.num_partitions,
+            settings,
+        )
         for shard in range(NUM_SHARDS)
     }
 

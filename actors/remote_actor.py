@@ -1,0 +1,43 @@
+"""Calls to a named actor that outlive the actor's own lives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import ray
+from ray.exceptions import ActorDiedError, ActorUnavailableError
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 0.2
+
+
+class RemoteActor:
+    """Holds a name, not a handle, so it can be passed to other actors and survives a new actor of that name.
+
+    Only for calls that may be repeated: while the actor is away, `call` waits and asks again.
+    """
+
+    def __init__(self, name: str, ray_namespace: str) -> None:
+        self._name = name
+        self._ray_namespace = ray_namespace
+        self._handle: Any = None
+
+    def __reduce__(self) -> tuple[type[RemoteActor], tuple[str, str]]:
+        return RemoteActor, (self._name, self._ray_namespace)
+
+    async def call(self, method: str, *arguments: Any) -> Any:
+        """Call a method by name and return its answer; what the method itself raises is raised here."""
+        while True:
+            try:
+                if self._handle is None:
+                    self._handle = ray.get_actor(self._name, namespace=self._ray_namespace)
+                return await getattr(self._handle, method).remote(*arguments)
+            except (ActorUnavailableError, ActorDiedError, ValueError) as error:
+                if isinstance(error, ValueError) and self._handle is not None:
+                    raise
+                logger.warning("%s is away, asking again: %s", self._name, type(error).__name__)
+                self._handle = None
+                await asyncio.sleep(_RETRY_SECONDS)
