@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from learners.packed_keys import pack_keys, unpack_keys
 from messages.arrays import DoubleArray, IdArray
 from messages.codec import MalformedMessageError
 
@@ -112,15 +113,14 @@ class RatesByKey(Mapping[int, DecayedRates]):
             del self._rows[next(iter(self._rows))]
 
     def to_wire(self) -> list[bytes]:
-        return [struct.pack(f"<{len(self._rows)}Q", *self._rows), b"".join(self._rows.values())]
+        return [pack_keys(self._rows), b"".join(self._rows.values())]
 
     @classmethod
     def from_wire(cls, wire: list[bytes]) -> RatesByKey:
         """Raises MalformedMessageError where keys and rows differ in number."""
         keys, rows = wire
-        num_keys = len(keys) // 8
-        if num_keys * 8 != len(keys) or num_keys * _ROW.size != len(rows):
+        if len(keys) % 8 or len(keys) // 8 * _ROW.size != len(rows):
             raise MalformedMessageError(f"{len(keys)} bytes of keys with {len(rows)} bytes of rates")
         size = _ROW.size
         pieces = [rows[start : start + size] for start in range(0, len(rows), size)]
-        return cls(dict(zip(struct.unpack(f"<{num_keys}Q", keys), pieces, strict=True)))
+        return cls(dict(zip(unpack_keys(keys), pieces, strict=True)))

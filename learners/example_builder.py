@@ -122,4 +122,8 @@ def _features(slates: tuple[OpenSlate, ...], places: np.ndarray[Any, np.dtype[np
         parts.append(slate.features)
         start += len(slate.features)
     first_rows = np.array([starts[id(slate)] for slate in slates], dtype=np.int64)
+    if any(part.counters is None for part in parts):
+        # A replay has none, live traffic has them all; where somebody mixes the two in one namespace, the
+        # learner adds them to all.
+        parts = [FeatureBatch(part.ids, part.bags, part.dense, None) for part in parts]
     return FeatureBatch.concatenate(parts).take(first_rows + places)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from learners.cleaning import recognized
+from learners.feature_shape import FeatureShape
 from learners.impression_cleaning import clean_impression
 from messages.events import InvalidEventError, parse_event
 from messages.feed import FeedMessage
@@ -24,10 +25,13 @@ class CleanedRecord:
     needs_state: bool
 
 
-def cleaned_records(message: FeedMessage, partition: int, num_partitions: int) -> list[CleanedRecord]:
+def cleaned_records(
+    message: FeedMessage, partition: int, num_partitions: int, shape: FeatureShape
+) -> list[CleanedRecord]:
     """Clean a message's records, in order; a refused one does not hold up the rest.
 
     A record on another partition than its owner's is refused: two joiners would write one person's state.
+    shape: of the features that impressions bring.
     """
     records: list[CleanedRecord] = []
     owners: dict[str, int] = {}
@@ -35,7 +39,7 @@ def cleaned_records(message: FeedMessage, partition: int, num_partitions: int) -
         body: dict[str, Any] | Impression
         try:
             if kind == "impression":
-                body = clean_impression(raw)
+                body = clean_impression(raw, shape)
                 field, owner_id = "user_id", body.user_id
                 needs_state = body.features is None
             else:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from learners.feature_shape import FeatureShape, check_column
 from messages.codec import MalformedMessageError
 from messages.content import ContentColumns
 from messages.events import MAX_ID_LENGTH, InvalidEventError
@@ -22,13 +23,13 @@ _BREAKS = (KeyError, IndexError, TypeError, ValueError, AttributeError, Overflow
 """What a map of the wrong shape makes of a decoder that trusts it."""
 
 
-def clean_impression(raw: object) -> Impression:
+def clean_impression(raw: object, shape: FeatureShape) -> Impression:
     """Decode the wire map of an impression. Raises InvalidEventError naming the field that breaks it."""
     if not isinstance(raw, Mapping):
         raise InvalidEventError("", "an impression is a map")
     try:
         impression = Impression.from_wire(raw)
-        _check(impression)
+        _check(impression, shape)
     except InvalidEventError:
         raise
     except _BREAKS as error:
@@ -36,7 +37,7 @@ def clean_impression(raw: object) -> Impression:
     return impression
 
 
-def _check(impression: Impression) -> None:
+def _check(impression: Impression, shape: FeatureShape) -> None:
     for name, identifier in (("request_id", impression.request_id), ("user_id", impression.user_id)):
         if type(identifier) is not str or not 0 < len(identifier) <= MAX_ID_LENGTH:
             raise InvalidEventError(name, f"must be a text of 1 to {MAX_ID_LENGTH} letters")
@@ -45,36 +46,20 @@ def _check(impression: Impression) -> None:
     if type(impression.arm) is not str or type(impression.model.model_id) is not str:
         raise InvalidEventError("arm", "arm and model id must be texts")
     num_contents = len(impression)
+    if num_contents == 0:
+        raise InvalidEventError("contents", "an impression shows something")
     contents = impression.contents
-    _check_column("contents.audio_keys", contents.audio_keys, _KEYS, num_contents)
-    _check_column("contents.durations", contents.durations, _FLOATS, num_contents)
-    _check_column("contents.upload_times", contents.upload_times, _DOUBLES, num_contents)
-    _check_column("contents.tags", contents.tags.values, _KEYS, len(contents.tags.values))
-    _check_column("contents.tags", contents.tags.offsets, _OFFSETS, num_contents + 1)
-    _check_column("propensities", impression.propensities, _FLOATS, num_contents)
-    _check_column("scores", impression.scores, _FLOATS, num_contents)
+    check_column("contents.audio_keys", contents.audio_keys, _KEYS, (num_contents,))
+    check_column("contents.durations", contents.durations, _FLOATS, (num_contents,))
+    check_column("contents.upload_times", contents.upload_times, _DOUBLES, (num_contents,))
+    check_column("contents.tags", contents.tags.values, _KEYS, (len(contents.tags.values),))
+    check_column("contents.tags", contents.tags.offsets, _OFFSETS, (num_contents + 1,))
+    check_column("propensities", impression.propensities, _FLOATS, (num_contents,))
+    check_column("scores", impression.scores, _FLOATS, (num_contents,))
     if len(contents.creator_keys) != num_contents or len(contents.category_keys) != num_contents:
         raise InvalidEventError("contents", "columns differ in length")
     if impression.features is not None:
-        _check_features(impression.features, num_contents)
-
-
-def _check_features(features: FeatureBatch, num_contents: int) -> None:
-    for name, keys in features.ids.items():
-        _check_column(f"features.ids.{name}", keys, _KEYS, num_contents)
-    for name, bags in features.bags.items():
-        _check_column(f"features.bags.{name}", bags.values, _KEYS, len(bags.values))
-        _check_column(f"features.bags.{name}", bags.offsets, _OFFSETS, num_contents + 1)
-    for name, block in (("dense", features.dense), ("counters", features.counters)):
-        if block is not None and (block.ndim != 2 or block.dtype != _FLOATS or len(block) != num_contents):
-            raise InvalidEventError(
-                f"features.{name}", f"must be float32, one row for each of {num_contents}"
-            )
-
-
-def _check_column(name: str, column: object, dtype: np.dtype[Any], length: int) -> None:
-    if not isinstance(column, np.ndarray) or column.dtype != dtype or column.shape != (length,):
-        raise InvalidEventError(name, f"must be {length} of {dtype.name}")
+        shape.check(impression.features, num_contents)
 
 
 def _named(raw: Mapping[str, Any], error: Exception) -> InvalidEventError:

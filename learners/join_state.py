@@ -6,6 +6,7 @@ import struct
 from collections.abc import Container
 
 from learners.compact_features import pack_features, unpack_features
+from learners.packed_keys import pack_keys, unpack_keys
 from messages.codec import MalformedMessageError, pack, unpack
 from messages.features import FeatureBatch
 
@@ -85,7 +86,7 @@ class JoinState:
         return pack(
             [
                 JOIN_STATE_FORMAT,
-                struct.pack(f"<{len(self._recent)}Q", *self._recent),
+                pack_keys(self._recent),
                 struct.pack(f"<{len(self._recent)}d", *self._recent.values()),
                 marks,
                 list(self._features.items()),
@@ -100,9 +101,8 @@ class JoinState:
             raise MalformedMessageError(f"not a join state of format {JOIN_STATE_FORMAT}")
         join = cls()
         try:
-            num_recent = len(wire[1]) // 8
-            keys = struct.unpack(f"<{num_recent}Q", wire[1])
-            join._recent = dict(zip(keys, struct.unpack(f"<{num_recent}d", wire[2]), strict=True))
+            keys = unpack_keys(wire[1])
+            join._recent = dict(zip(keys, struct.unpack(f"<{len(keys)}d", wire[2]), strict=True))
             for request_key, place, bits in wire[3]:
                 join._marks.setdefault(request_key, {})[place] = bits
             join._features = dict(wire[4])

@@ -11,7 +11,7 @@ from `replay_from` up to the position of the states in the store.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,12 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from learners.attribution import cause_of
 from learners.cleaning import CleaningSettings, within_bounds
 from learners.example_builder import ExampleBuilder
+from learners.feature_shape import SERVED_SHAPE, FeatureShape
 from learners.features.assembly import assemble
 from learners.feed_records import CleanedRecord, cleaned_records
 from learners.labels import labels_of
 from learners.open_impressions import OpenImpressions, OpenSlate
 from learners.people import People, Person, StoredStates
-from learners.release import DeadLetter, Release
+from learners.release import DeadLetter, JoinerCounts, Release
 from learners.stream_clock import StreamClock
 from learners.user_state import UserState
 from learners.user_state_settings import UserStateSettings
@@ -36,6 +37,8 @@ from messages.feed import FeedMessage
 from messages.identifiers import DEFAULT_NUM_PARTITIONS, MISSING_KEY, key_of
 from messages.impressions import Impression, RequestContext
 from messages.updates import CounterRows
+
+__all__ = ["DeadLetter", "FeatureAssembler", "JoinerSettings", "PartitionJoiner", "Release"]
 
 
 class FeatureAssembler(Protocol):
@@ -65,23 +68,12 @@ class JoinerSettings(BaseModel):
     user_state: UserStateSettings = UserStateSettings()
 
 
-@dataclass(slots=True)
-class JoinerCounts:
-    """Since this joiner began. events: accepted ones, of which joined + orphans + uploads. late: accepted,
-    but older than the horizon. Nothing here goes into a row."""
-
-    events: int = 0
-    joined: int = 0
-    orphans: int = 0
-    uploads: int = 0
-    late: int = 0
-    duplicates: int = 0
-    impressions: int = 0
-    dead_letters: int = 0
-
-
 class PartitionJoiner:
-    """Not for several threads. partition: of FEED. writer: names this incarnation in what it releases."""
+    """Not for several threads.
+
+    partition: of FEED. writer: names this incarnation in what it releases. known_states: users loaded from
+    the start. assemble: computes the features of replayed impressions; shape: what served ones must bring.
+    """
 
     def __init__(
         self,
@@ -91,11 +83,13 @@ class PartitionJoiner:
         known_states: StoredStates | None = None,
         *,
         assemble: FeatureAssembler = assemble,
+        shape: FeatureShape = SERVED_SHAPE,
     ) -> None:
         self._partition = partition
         self._settings = settings
         self._writer = writer
         self._assemble = assemble
+        self._shape = shape
         self._clock = StreamClock()
         self._open = OpenImpressions(settings.horizon_seconds, settings.max_open_per_user)
         self._people = People()
@@ -124,7 +118,8 @@ class PartitionJoiner:
         """Register the impressions of a message that was accepted before a restart, and nothing else."""
         if self._replay_from is not None:
             raise ValueError("messages are recalled before the first is accepted")
-        now = self._advance(message, position, append_time)
+        now = self._clock.advance(message.log_time, append_time, position)
+        self._open.expire(now)
         for record in self._take_cleaned(message):
             if isinstance(record.body, Impression):
                 self._open.open(OpenSlate.of(record.body, now, self._clock.set_at))
@@ -139,7 +134,8 @@ class PartitionJoiner:
             raise LookupError(f"users {missing[:3]} are not loaded: ask missing_users and load_users first")
         if self._replay_from is None:
             self._replay_from = self._needed_from() or position
-        now = self._advance(message, position, append_time)
+        now = self._clock.advance(message.log_time, append_time, position)
+        self._open.expire(now)
         dead_letters = []
         for record in self._take_cleaned(message):
             if isinstance(record.body, InvalidEventError):
@@ -180,7 +176,7 @@ class PartitionJoiner:
         """Clean a message once, although `missing_users` and `accept` both need it."""
         cleaned = self._cleaned.get(id(message))
         if cleaned is None:
-            records = cleaned_records(message, self._partition, self._settings.num_partitions)
+            records = cleaned_records(message, self._partition, self._settings.num_partitions, self._shape)
             cleaned = self._cleaned[id(message)] = (message, records)
         return cleaned[1]
 
@@ -188,11 +184,6 @@ class PartitionJoiner:
         records = self._clean(message)
         del self._cleaned[id(message)]
         return records
-
-    def _advance(self, message: FeedMessage, position: int, append_time: float) -> float:
-        now = self._clock.advance(message.log_time, append_time, position)
-        self._open.expire(now)
-        return now
 
     def _needed_from(self) -> int:
         """Return from where a new joiner must read to know the clock and every open impression as of now."""

@@ -40,3 +40,18 @@ class Release:
     def header(self, previous: int) -> ExamplesHeader:
         """Return the header of the message that carries the batch; previous: see ExamplesHeader."""
         return ExamplesHeader(self.writer, self.feed_position, self.watermark, self.replay_from, previous)
+
+
+@dataclass(slots=True)
+class JoinerCounts:
+    """Since this joiner began. events: accepted ones, of which joined + orphans + uploads. late: accepted,
+    but older than the horizon. Nothing here goes into a row."""
+
+    events: int = 0
+    joined: int = 0
+    orphans: int = 0
+    uploads: int = 0
+    late: int = 0
+    duplicates: int = 0
+    impressions: int = 0
+    dead_letters: int = 0

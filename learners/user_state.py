@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from learners.decayed_rates import DecayedRates, RatesByKey
+from learners.packed_keys import pack_keys, unpack_keys
 from learners.user_state_settings import DEFAULT_SETTINGS, PREFERENCE_WEIGHTS, UserStateSettings
 from learners.watch_outcome import ContentTraits, watch_outcome
 from messages.arrays import BoolArray, IdArray
@@ -205,9 +206,9 @@ class UserState:
             [
                 STATE_FORMAT,
                 self.user_id,
-                _pack_keys(self._history),
+                pack_keys(self._history),
                 bytes(self._history.values()),
-                *(_pack_keys(keys) for keys in (self._liked, self._followed, self._blocked, self._hidden)),
+                *(pack_keys(keys) for keys in (self._liked, self._followed, self._blocked, self._hidden)),
                 self.categories.to_wire(),
                 self.creators.to_wire(),
                 self.overall.as_tuple(),
@@ -225,9 +226,9 @@ class UserState:
             raise MalformedMessageError(f"not a user state of format {STATE_FORMAT}")
         try:
             state = cls(wire[1])
-            state._history = dict(zip(_unpack_keys(wire[2]), map(bool, wire[3]), strict=True))
+            state._history = dict(zip(unpack_keys(wire[2]), map(bool, wire[3]), strict=True))
             state._liked, state._followed, state._blocked, state._hidden = (
-                dict.fromkeys(_unpack_keys(keys)) for keys in wire[4:8]
+                dict.fromkeys(unpack_keys(keys)) for keys in wire[4:8]
             )
             state.categories = RatesByKey.from_wire(wire[8])
             state.creators = RatesByKey.from_wire(wire[9])
@@ -246,11 +247,3 @@ def _remember(memory: dict[int, Any], key: int, value: Any, limit: int) -> None:
     memory[key] = value
     if len(memory) > limit:
         del memory[next(iter(memory))]
-
-
-def _pack_keys(keys: Mapping[int, Any]) -> bytes:
-    return struct.pack(f"<{len(keys)}Q", *keys)
-
-
-def _unpack_keys(data: bytes) -> tuple[int, ...]:
-    return struct.unpack(f"<{len(data) // 8}Q", data)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from learners.feature_shape import FeatureShape
 from learners.joiner import DeadLetter, JoinerSettings, PartitionJoiner, Release
 from learners.user_state import UserState
 from messages.content import ContentColumns, ContentFacts
@@ -20,6 +21,9 @@ from messages.impressions import Impression, ModelVersion, RequestContext
 START = 1_700_000_000.0
 CREATORS = {"cat": "ann", "dog": "ann", "sea": "bob", "sky": "bob", "jam": "cyd"}
 DURATIONS = {"cat": 10.0, "dog": 100.0, "sea": 30.0, "sky": 0.0, "jam": None}
+
+
+PLAIN_SHAPE = FeatureShape(frozenset({"content", "creator"}), frozenset({"history", "tags"}), 4, 2)
 
 
 def facts(content_id: str) -> ContentFacts:
@@ -81,14 +85,13 @@ class Stage:
 
     def __init__(self, **settings: Any) -> None:
         self.settings = JoinerSettings(**{"num_partitions": 1, **settings})
-        self.joiner = self.new_joiner()
+        self.joiner = PartitionJoiner(
+            0, self.settings, "writer", assemble=assemble_plainly, shape=PLAIN_SHAPE
+        )
         self.now = START
         self.position = 0
         self.num_events = 0
         self.letters: list[DeadLetter] = []
-
-    def new_joiner(self) -> PartitionJoiner:
-        return PartitionJoiner(0, self.settings, "writer", assemble=assemble_plainly)
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
@@ -163,5 +166,8 @@ def event_types() -> Any:
 
 
 @pytest.fixture(scope="session")
-def plain_assembler() -> Any:
-    return assemble_plainly
+def new_joiner() -> Any:
+    def create(settings: JoinerSettings) -> PartitionJoiner:
+        return PartitionJoiner(0, settings, "writer", assemble=assemble_plainly, shape=PLAIN_SHAPE)
+
+    return create

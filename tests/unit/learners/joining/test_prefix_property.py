@@ -63,7 +63,9 @@ def prefix(random: Random) -> list[tuple[float, dict[str, Any]]]:
 class Partition:
     """A FEED partition, an EXAMPLES partition and a store, and a driver that may crash anywhere."""
 
-    def __init__(self, messages: list[FeedMessage], new_joiner: Callable[[], PartitionJoiner]) -> None:
+    def __init__(
+        self, messages: list[FeedMessage], new_joiner: Callable[[JoinerSettings], PartitionJoiner]
+    ) -> None:
         self.messages = messages
         self.new_joiner = new_joiner
         self.examples: list[tuple[ExamplesHeader, ExampleBatch]] = []
@@ -79,7 +81,7 @@ class Partition:
             pass
 
     def _run_until_crash(self, decisions: Iterator[str]) -> bool:
-        joiner = self.new_joiner()
+        joiner = self.new_joiner(SETTINGS)
         recall_from = self.examples[-1][0].replay_from if self.examples else 1
         for position in range(recall_from, self.states_position + 1):
             joiner.recall(self._message(position), position=position, append_time=0.0)
@@ -146,7 +148,7 @@ DECISIONS = ("go on", "go on", "go on", "release", "crash before the append", "c
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), served=st.booleans())
 def test_neither_cuts_nor_releases_nor_crashes_show_in_rows_or_states(
-    make_impression: Any, plain_assembler: Any, seed: int, served: bool
+    make_impression: Any, new_joiner: Any, seed: int, served: bool
 ) -> None:
     random = Random(seed)
     records: list[tuple[float, Record]] = [
@@ -162,9 +164,6 @@ def test_neither_cuts_nor_releases_nor_crashes_show_in_rows_or_states(
         for time, sketch in prefix(random)
     ]
 
-    def new_joiner() -> PartitionJoiner:
-        return PartitionJoiner(0, SETTINGS, "writer", assemble=plain_assembler)
-
     smooth = Partition([FeedMessage([record], log_time=time) for time, record in records], new_joiner)  # type: ignore[list-item]
     smooth.run(until_done(["go on"] * len(records)))
     rough = Partition(cut(records, random), new_joiner)
@@ -174,7 +173,7 @@ def test_neither_cuts_nor_releases_nor_crashes_show_in_rows_or_states(
 
 
 def test_a_stream_whose_clock_went_back_is_recalled_with_the_same_clock(
-    make_impression: Any, plain_assembler: Any
+    make_impression: Any, new_joiner: Any
 ) -> None:
     def event(event_id: str, time: float, content_id: str) -> Record:
         return "event", {
@@ -191,9 +190,6 @@ def test_a_stream_whose_clock_went_back_is_recalled_with_the_same_clock(
         FeedMessage([event("e1", START, "cat")], log_time=START + 1),
         FeedMessage([event("e2", START, "cat")], log_time=START + 1_100),
     ]
-
-    def new_joiner() -> PartitionJoiner:
-        return PartitionJoiner(0, SETTINGS, "writer", assemble=plain_assembler)
 
     smooth, rough = Partition(messages, new_joiner), Partition(messages, new_joiner)
     smooth.run(until_done([]))

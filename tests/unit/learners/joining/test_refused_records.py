@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from messages.content import ContentColumns
 from messages.feed import FeedMessage
 from messages.identifiers import partition_of
 
@@ -57,6 +58,9 @@ def test_what_is_no_event_at_all_is_refused(stage: Any, raw: Any) -> None:
     assert len(stage.release().batch) == 0
 
 
+EMPTY = ContentColumns.of([]).to_wire()
+
+
 def without(wire: dict[str, Any], *path: str) -> dict[str, Any]:
     inner = wire
     for name in path[:-1]:
@@ -79,13 +83,19 @@ def without(wire: dict[str, Any], *path: str) -> dict[str, Any]:
         (lambda wire: wire | {"contents": wire["contents"] | {"tags": [1]}}, "contents"),
         (lambda wire: wire | {"propensities": np.zeros(1, np.float32)}, "propensities"),
         (lambda wire: wire | {"scores": ["high", "low"]}, "scores"),
+        (lambda wire: wire | {"contents": EMPTY}, "contents"),
         (lambda wire: without(wire, "features", "dense"), "features"),
+        (lambda wire: wire | {"features": wire["features"] | {"counters": None}}, "features.counters"),
+        (lambda wire: without(wire, "features", "bags", "tags"), "features.bags"),
         (
             lambda wire: wire | {"features": wire["features"] | {"dense": np.zeros((2, 4))}},
             "features.dense",
         ),
         (
-            lambda wire: wire | {"features": wire["features"] | {"ids": {"content": np.zeros(2)}}},
+            lambda wire: (
+                wire
+                | {"features": wire["features"] | {"ids": dict.fromkeys(("content", "creator"), np.zeros(2))}}
+            ),
             "features.ids.content",
         ),
     ],
