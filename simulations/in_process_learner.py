@@ -1,0 +1,148 @@
+"""The parameter server and one learner without actors: the same objects, called instead of sent to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from learners.training_settings import TrainingSettings
+
+from actors.delta_assembly import merge_shard_deltas
+from actors.model_groups import counters_plan, model_plan
+from learners.counter_increments import counter_increments
+from learners.features.schema import USER_SLOT
+from learners.span_cutter import ExamplesMessage, MiniBatch, SpanCutter
+from learners.training_step import StepResult, TrainingStep
+from messages.content import ContentColumns, ContentFacts
+from messages.examples import ExampleBatch
+from messages.impressions import ModelVersion
+from messages.updates import COUNTERS_GROUP, ModelDelta, PullRequest, Rows, Update, UpdateOutcome
+from parameter_server.routing import MergedPull, ShardRouter, assign_buckets
+from parameter_server.shard import ParameterShard
+
+MODEL_GROUP = "in-process"
+_LINEAGE = "a"
+_EPOCH = 1
+
+
+class InProcessLearner:
+    """Shards, the cutter of mini-batches, and the training step.
+
+    learning: False leaves the model as it began; the content counters move all the same, as they do in a
+    system whose learner is down.
+    """
+
+    def __init__(
+        self,
+        training: TrainingSettings,
+        *,
+        num_partitions: int,
+        num_shards: int,
+        max_rows: int,
+        learning: bool,
+    ) -> None:
+        self.learning = learning
+        self._max_rows = max_rows
+        self._router = ShardRouter(assign_buckets(num_shards))
+        self._shards = {
+            shard: ParameterShard(shard, self._router.buckets_of_shard(shard), MODEL_GROUP)
+            for shard in self._router.shards
+        }
+        for name, plan in (
+            (MODEL_GROUP, model_plan(training, num_partitions)),
+            (COUNTERS_GROUP, counters_plan(num_partitions)),
+        ):
+            for host in self._shards.values():
+                host.create_group(name, plan.settings, plan.dense)
+        self._step = TrainingStep(training)
+        self._cutter = SpanCutter(
+            {partition: np.zeros(1, dtype=np.int64) for partition in range(num_partitions)}
+        )
+        self._cursors: dict[tuple[int, str], int] = {}
+        self._version = -1
+
+    def add(self, message: ExamplesMessage) -> None:
+        """Take in the next message of EXAMPLES."""
+        self._cutter.add(message)
+
+    def learn(self, *, in_time_order: bool) -> list[tuple[ExampleBatch, StepResult | None]]:
+        """Train on everything that may be trained on now; return each mini-batch with what came of it.
+
+        A mini-batch is scored, and its counter features computed, with weights and counters as of the batch
+        before: its own increments are pushed after.
+        """
+        learned: list[tuple[ExampleBatch, StepResult | None]] = []
+        while True:
+            cut = self._cutter.cut_in_time_order if in_time_order else self._cutter.cut
+            mini_batch = cut(self._max_rows)
+            if mini_batch is None:
+                return learned
+            batch = mini_batch.batch()
+            result = self._train(batch) if self.learning and len(batch) else None
+            self._push(_counter_update(mini_batch, batch))
+            self._push(_model_update(mini_batch, batch, result))
+            self._cutter.done(mini_batch)
+            learned.append((batch, result))
+
+    def changes(
+        self, contents: Sequence[ContentFacts], created_at: float
+    ) -> tuple[ModelDelta, dict[str, Rows]]:
+        """Return what changed since the last call, for the replica, and the user rows, for the store."""
+        deltas = []
+        for shard, host in self._shards.items():
+            for group in (MODEL_GROUP, COUNTERS_GROUP):
+                delta = host.deltas_since(group, self._cursors.get((shard, group), -1), host.incarnation)
+                self._cursors[shard, group] = delta.to_version
+                deltas.append((shard, delta))
+        previous = self._version
+        self._version += 1
+        return merge_shard_deltas(
+            deltas,
+            user_slots=(USER_SLOT,),
+            full=previous < 0,
+            version=ModelVersion(MODEL_GROUP, _LINEAGE, self._version),
+            previous=previous,
+            contents=ContentColumns.of(contents) if contents else None,
+            removed_contents=np.empty(0, dtype=np.uint64),
+            created_at=created_at,
+        )
+
+    def _train(self, batch: ExampleBatch) -> StepResult:
+        request = self._step.pull_request(batch, MODEL_GROUP)
+        pulled = self._pull(request)
+        return self._step.run(batch, pulled.values, pulled.dense, pulled.counters)
+
+    def _pull(self, request: PullRequest) -> MergedPull:
+        parts = self._router.split_pull(request)
+        replies = {shard: self._shards[shard].pull(part) for shard, part in parts.items()}
+        return self._router.merge_pull(request, replies)
+
+    def _push(self, update: Update) -> None:
+        for shard, part in self._router.split_update(update).items():
+            outcome = self._shards[shard].apply_update(part).outcome
+            if outcome is not UpdateOutcome.APPLIED:
+                raise RuntimeError(f"shard {shard} answered {outcome} to the only writer of {update.group}")
+
+
+def _model_update(mini_batch: MiniBatch, batch: ExampleBatch, result: StepResult | None) -> Update:
+    if result is None:
+        return Update(group=MODEL_GROUP, epoch=_EPOCH, spans=mini_batch.spans)
+    return Update(
+        group=MODEL_GROUP,
+        epoch=_EPOCH,
+        spans=mini_batch.spans,
+        rows=result.rows,
+        births=result.births,
+        dense=result.dense,
+        stream_time=float(batch.times.max(initial=0.0)),
+    )
+
+
+def _counter_update(mini_batch: MiniBatch, batch: ExampleBatch) -> Update:
+    return Update(
+        group=COUNTERS_GROUP,
+        epoch=_EPOCH,
+        spans=mini_batch.spans,
+        counters=counter_increments(batch) if len(batch) else None,
+        stream_time=float(batch.times.max(initial=0.0)),
+    )

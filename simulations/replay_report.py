@@ -1,0 +1,22 @@
+"""What a replay says at its end."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayReport:
+    """rows: of the log, exact duplicates dropped. examples: learned events. auc_*: progressive, each row
+    scored before it was learned."""
+
+    rows: int
+    examples: int
+    auc_click: float
+    auc_long_view: float
+    rows_per_s: float
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
