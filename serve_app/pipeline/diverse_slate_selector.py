@@ -45,7 +45,9 @@ class DiverseSlateSelector:
         order = by_falling_score(scored.scores)
         window = order[: max(self._settings.window, count)]
         window = window[np.isfinite(scored.scores[window])]
-        chosen = window[self._compose(scored, window, min(count, len(window)))]
+        chosen = window[:0]
+        if len(window):
+            chosen = window[self._compose(scored, window, min(count, len(window)))]
         if len(chosen) < count:  # without an answer of the model they come last
             chosen = np.concatenate([chosen, order[~np.isin(order, chosen)]])
         return chosen[:count]
@@ -54,7 +56,7 @@ class DiverseSlateSelector:
         """Return positions in the window, int64 [count], in the order in which they are worth placing."""
         quality = self._settings.quality
         scores = scored.scores[window]
-        rewards = quality * scores / (scores.std() + 1e-12)
+        rewards = quality * (scores - scores.mean()) / (scores.std() + 1e-12)
         likeness = self._likeness(scored, window)
         cap = CreatorCap(scored.candidates.creator_keys[window], self._max_per_creator)
         # Incremental Cholesky: gains[i] is the part of content i that what is placed does not say already.

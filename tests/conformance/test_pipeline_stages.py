@@ -1,0 +1,267 @@
+"""Every stage keeps the promises of its kind, crossed with every request that we can think of.
+
+A new stage goes into `default_pipeline` and is tested here without another line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from learners.user_state import UserState
+from messages.identifiers import keys_of
+from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.candidate import Candidates, Proposal, ScoredCandidates
+from serve_app.pipeline.default_pipeline import (
+    PipelineSettings,
+    build_filters,
+    build_scorers,
+    build_sources,
+)
+from serve_app.pipeline.diverse_slate_selector import DiverseSlateSelector, DiverseSlateSettings
+from serve_app.pipeline.epsilon_greedy_exploration import EpsilonGreedyExploration, ExplorationSettings
+from serve_app.pipeline.feature_hydrator import FeatureHydrator
+from serve_app.pipeline.ranking_request import RankingRequest
+from serve_app.pipeline.top_score_selector import SlateSettings, TopScoreSelector
+from tests.fakes import NOW, KnownModel, content, counted, delta, empty_replica, ranking_request, replica_of
+
+NUM_CONTENTS = 300
+NAMES = [f"c{index}" for index in range(NUM_CONTENTS)]
+REMOVED = NAMES[:20]
+SEEN = NAMES[20:60]
+
+
+def catalogue() -> ModelReplica:
+    """300 contents of 30 creators in 7 categories, some removed again, some watched, one of unknown
+    creator."""
+    draws = np.random.default_rng(1)
+    replica = replica_of(
+        [
+            content(name, f"u{index % 30}" if index else "", f"k{index % 7}", uploaded=NOW - 10 * index)
+            for index, name in enumerate(NAMES)
+        ],
+        vectors={name: draws.normal(size=3) for name in NAMES},
+        counters=counted({name: float(index % 50) for index, name in enumerate(NAMES)}, {NAMES[100]: 1_000}),
+    )
+    replica.apply_whole(delta(2, previous=1, removed_contents=REMOVED))
+    return replica
+
+
+def experienced() -> UserState:
+    state = UserState.empty("ada")
+    for index, name in enumerate(SEEN):
+        event = {"user_id": "ada", "content_id": name, "timestamp": NOW - 100 + index}
+        state.apply({**event, "event_type": "view", "watch_duration": 9.0}, NOW - 100 + index, None)
+        if index % 3 == 0:
+            state.apply({**event, "event_type": "like"}, NOW - 100 + index, None)
+    state.apply({"event_type": "hide", "content_id": NAMES[70]}, NOW - 20, None)
+    state.apply({"event_type": "report", "content_id": NAMES[71], "creator_id": "u11"}, NOW - 20, None)
+    state.apply({"event_type": "follow", "creator_id": "u5"}, NOW - 20, None)
+    return state
+
+
+PROFILE = {"preferences": {"categories": ["k1", "k2", "none such"], "creators_followed": ["u6", "u5"]}}
+REQUESTS: dict[str, Callable[[], tuple[ModelReplica, RankingRequest]]] = {
+    "somebody new": lambda: _case(catalogue()),
+    "somebody known": lambda: _case(
+        catalogue(), experienced(), profile=PROFILE, served=NAMES[80:120], excluded=[*SEEN, *NAMES[80:120]]
+    ),
+    "everything seen": lambda: _case(catalogue(), served=NAMES, excluded=NAMES),
+    "no contents": lambda: _case(empty_replica(), experienced(), profile=PROFILE),
+    "one content": lambda: _case(replica_of([content("only", "u1", "k1")]), profile=PROFILE),
+}
+SETTINGS = PipelineSettings()
+MODEL = KnownModel({name: index / NUM_CONTENTS for index, name in enumerate(NAMES)})
+SOURCES = [source.name for source in build_sources(SETTINGS, empty_replica(), MODEL)]
+FILTERS = [stage.name for stage in build_filters(SETTINGS)]
+SCORERS = [stage.name for stage in build_scorers(SETTINGS, empty_replica(), MODEL)]
+SELECTORS = ["top_score", "top_score uncapped", "diverse_slate", "diverse_slate uncapped"]
+
+
+def _case(replica: ModelReplica, *arguments, **words) -> tuple[ModelReplica, RankingRequest]:
+    return replica, ranking_request(replica, *arguments, **words)
+
+
+def propose_all(replica: ModelReplica, request: RankingRequest) -> Candidates:
+    """Everything in the catalogue, by two sources: so there is something to filter, duplicates included."""
+    rows = np.flatnonzero(replica.state.contents.live)
+    contents = replica.state.contents
+    return Candidates.of(
+        [Proposal.of(rows[::-1]), Proposal.of(rows[::2])], contents.content_keys, contents.creator_keys
+    )
+
+
+def score_all(replica: ModelReplica, request: RankingRequest, *, with_nan: bool = False) -> ScoredCandidates:
+    candidates = propose_all(replica, request)
+    candidates = candidates.take(np.unique(candidates.rows, return_index=True)[1])
+    scored = FeatureHydrator(replica, MODEL).hydrate(request, candidates)
+    for stage in build_scorers(SETTINGS, replica, MODEL):
+        scored = stage.score(request, scored)
+    if with_nan:
+        scored.scores[::7] = np.nan
+    return scored
+
+
+def same(before: Candidates, after: Candidates) -> bool:
+    return before.rows.tolist() == after.rows.tolist() and before.anchors.tolist() == after.anchors.tolist()
+
+
+@pytest.mark.parametrize("case", REQUESTS)
+@pytest.mark.parametrize("name", SOURCES)
+class TestSource:
+    @pytest.fixture
+    def proposal(self, name: str, case: str) -> tuple[ModelReplica, RankingRequest, Proposal]:
+        replica, request = REQUESTS[case]()
+        source = build_sources(SETTINGS, replica, MODEL)[SOURCES.index(name)]
+        return replica, request, source.propose(request)
+
+    def test_proposes_no_content_twice(self, proposal) -> None:
+        rows = proposal[2].rows.tolist()
+        assert len(set(rows)) == len(rows)
+
+    def test_proposes_only_live_contents(self, proposal) -> None:
+        replica, _, proposed = proposal
+        assert replica.state.contents.live[proposed.rows].all()
+
+    def test_leaves_out_what_is_excluded(self, proposal) -> None:
+        _, request, proposed = proposal
+        assert not np.isin(proposed.rows, request.excluded).any()
+
+    def test_keeps_columns_of_one_length_and_type(self, proposal) -> None:
+        proposed = proposal[2]
+        assert len(proposed.rows) == len(proposed.scores) == len(proposed.anchors)
+        assert (proposed.rows.dtype, proposed.scores.dtype, proposed.anchors.dtype) == (
+            np.int64,
+            np.float32,
+            np.uint64,
+        )
+
+    def test_puts_its_best_first(self, proposal) -> None:
+        assert (np.diff(proposal[2].scores) <= 0).all()
+
+    def test_proposes_the_same_again_from_the_same_draws(self, name: str, case: str) -> None:
+        replica, request = REQUESTS[case]()
+        source = build_sources(SETTINGS, replica, MODEL)[SOURCES.index(name)]
+        state = request.generator.bit_generator.state
+        first = source.propose(request).rows.tolist()
+        request.generator.bit_generator.state = state
+        assert source.propose(request).rows.tolist() == first
+
+
+@pytest.mark.parametrize("case", REQUESTS)
+@pytest.mark.parametrize("name", FILTERS)
+class TestFilter:
+    def test_only_removes(self, name: str, case: str) -> None:
+        replica, request = REQUESTS[case]()
+        candidates = propose_all(replica, request)
+        before = candidates.rows.copy()
+        kept = build_filters(SETTINGS)[FILTERS.index(name)].keep(request, candidates)
+
+        assert kept.dtype == np.bool_
+        assert kept.shape == (len(candidates),)
+        assert candidates.rows.tolist() == before.tolist()
+
+    def test_removes_nothing_the_second_time(self, name: str, case: str) -> None:
+        replica, request = REQUESTS[case]()
+        stage = build_filters(SETTINGS)[FILTERS.index(name)]
+        candidates = propose_all(replica, request)
+        kept = candidates.take(stage.keep(request, candidates))
+
+        assert stage.keep(request, kept).all()
+
+
+@pytest.mark.parametrize("case", REQUESTS)
+@pytest.mark.parametrize("name", SCORERS)
+class TestScorer:
+    def test_keeps_order_and_number(self, name: str, case: str) -> None:
+        replica, request = REQUESTS[case]()
+        scored = score_all(replica, request)
+        after = build_scorers(SETTINGS, replica, MODEL)[SCORERS.index(name)].score(request, scored)
+
+        assert same(scored.candidates, after.candidates)
+        assert after.scores.shape == (len(scored),)
+        assert after.scores.dtype == np.float64
+        assert after.probabilities.shape == scored.probabilities.shape
+        assert after.probabilities.dtype == np.float32
+
+    def test_leaves_what_it_was_given_as_it_was(self, name: str, case: str) -> None:
+        replica, request = REQUESTS[case]()
+        scored = score_all(replica, request)
+        before = scored.scores.copy(), scored.probabilities.copy()
+        build_scorers(SETTINGS, replica, MODEL)[SCORERS.index(name)].score(request, scored)
+
+        assert scored.scores.tolist() == before[0].tolist()
+        assert scored.probabilities.tolist() == before[1].tolist()
+
+
+@pytest.mark.parametrize("case", [name for name in REQUESTS if name != "no contents"])
+@pytest.mark.parametrize("with_nan", [False, True])
+@pytest.mark.parametrize("name", SELECTORS)
+class TestSelector:
+    @pytest.fixture
+    def selection(self, name: str, case: str, with_nan: bool):
+        replica, request = REQUESTS[case]()
+        slate = SlateSettings(max_per_creator=0 if "uncapped" in name else 2)
+        selector = (
+            DiverseSlateSelector(DiverseSlateSettings(window=100), slate, replica)
+            if name.startswith("diverse")
+            else TopScoreSelector(slate)
+        )
+        scored = score_all(replica, request, with_nan=with_nan)
+        return selector, scored
+
+    def test_selects_as_many_as_there_are_up_to_the_number_asked(self, selection) -> None:
+        selector, scored = selection
+        for count in (0, 1, 20, 1_000):
+            order = selector.select(scored, count)
+            assert len(order) == min(count, len(scored))
+            assert len(set(order.tolist())) == len(order)
+
+    def test_puts_what_has_no_score_last(self, selection) -> None:
+        selector, scored = selection
+        missing = np.isnan(scored.scores[selector.select(scored, len(scored))])
+        if missing.any():
+            assert missing[np.argmax(missing) :].all()
+
+    def test_gives_a_creator_no_more_than_the_cap_while_others_have_any(self, selection, name: str) -> None:
+        selector, scored = selection
+        if "uncapped" in name or len(scored) < 100:
+            return
+        creators = scored.candidates.creator_keys[selector.select(scored, 20)]
+        assert np.unique(creators, return_counts=True)[1].max() <= 2
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("max_per_creator", [0, 2])
+@pytest.mark.parametrize("case", [name for name in REQUESTS if name != "no contents"])
+def test_exploration_fills_every_place_once_with_a_true_probability(
+    case: str, max_per_creator: int, epsilon: float
+) -> None:
+    replica, request = REQUESTS[case]()
+    scored = score_all(replica, request)
+    order = TopScoreSelector(SlateSettings(max_per_creator=max_per_creator)).select(scored, 10)
+
+    slate = EpsilonGreedyExploration(ExplorationSettings(epsilon=epsilon), max_per_creator).explore(
+        request, scored, order
+    )
+
+    assert len(set(slate.order.tolist())) == len(order)
+    assert ((slate.propensities > 0) & (slate.propensities <= 1.000001)).all()
+    assert epsilon > 0 or slate.order.tolist() == order.tolist()
+    assert not (epsilon == 0 and slate.explored.any())
+
+
+def test_the_cases_reach_what_they_are_made_for() -> None:
+    """A guard for this suite: every source proposes and every filter removes something in some case."""
+    proposed, removed = set(), set()
+    for case in REQUESTS.values():
+        replica, request = case()
+        proposed |= {s.name for s in build_sources(SETTINGS, replica, MODEL) if len(s.propose(request))}
+        candidates = propose_all(replica, request)
+        removed |= {s.name for s in build_filters(SETTINGS) if not s.keep(request, candidates).all()}
+
+    assert proposed == set(SOURCES)
+    assert removed == set(FILTERS) - {"candidate_limit"}
+    assert keys_of(["u11"])[0] in experienced().blocked_creators

@@ -1,0 +1,116 @@
+"""A whole request, from the person's stored bytes to a slate and its trace."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from learners.user_state import UserState
+from messages.identifiers import key_of, keys_of
+from messages.impressions import RequestContext
+from serve_app.pipeline.default_pipeline import PipelineSettings, build_pipeline
+from serve_app.pipeline.epsilon_greedy_exploration import ExplorationSettings
+from serve_app.pipeline.person_hydrator import PersonHydrator
+from serve_app.pipeline.ranking_request import FeedRequest, PersonRows
+from tests.fakes import (
+    NOW,
+    RETRIEVAL,
+    KnownModel,
+    StoredPerson,
+    content,
+    empty_replica,
+    ranking_request,
+    replica_of,
+)
+
+CONTENTS = [content(f"c{index}", f"u{index}", f"k{index % 3}") for index in range(30)]
+RISING = KnownModel({f"c{index}": index / 30 for index in range(30)})
+LEARNED_ONLY = PipelineSettings(learned_order_only=True)
+
+
+def test_the_learned_score_alone_orders_when_asked_to() -> None:
+    replica = replica_of(CONTENTS)
+
+    slate = build_pipeline(LEARNED_ONLY, replica, RISING).rank(ranking_request(replica, limit=4))
+
+    assert slate.scored is not None
+    assert slate.scored.contents.content_ids == ["c29", "c28", "c27", "c26"]
+    assert slate.propensities.tolist() == [1, 1, 1, 1]
+    assert not slate.explored.any()
+
+
+def test_columns_of_a_slate_belong_together() -> None:
+    replica = replica_of(CONTENTS)
+    settings = PipelineSettings(exploration=ExplorationSettings(epsilon=0.5))
+
+    slate = build_pipeline(settings, replica, RISING).rank(ranking_request(replica, limit=10))
+
+    assert slate.scored is not None
+    ids = slate.scored.contents.content_ids
+    assert keys_of(ids).tolist() == slate.scored.candidates.content_keys.tolist()
+    assert keys_of(ids).tolist() == slate.scored.features.ids["content"].tolist()
+    expected = [int(name[1:]) / 30 for name in ids]
+    assert np.allclose(slate.scored.probabilities[:, 0], expected)
+    assert len(slate.sources) == len(slate.propensities) == len(slate.explored) == 10
+
+
+def test_nothing_served_watched_hidden_or_blocked_is_shown() -> None:
+    replica = replica_of(CONTENTS)
+    state = UserState.empty("ada")
+    state.apply({"event_type": "skip", "content_id": "c29"}, NOW, None)
+    state.apply({"event_type": "hide", "content_id": "c28"}, NOW, None)
+    state.apply({"event_type": "report", "content_id": "c27", "creator_id": "u27"}, NOW, None)
+    stored = StoredPerson(state=state.to_bytes(), served=keys_of(["c26", "gone"]))
+    request = PersonHydrator(replica).hydrate(FeedRequest("ada", 30), stored, NOW, np.random.default_rng(0))
+
+    slate = build_pipeline(LEARNED_ONLY, replica, RISING).rank(request)
+
+    assert slate.scored is not None
+    assert slate.scored.contents.content_ids == [f"c{index}" for index in range(25, -1, -1)]
+
+
+def test_an_empty_catalogue_gives_an_empty_slate() -> None:
+    replica = empty_replica()
+
+    slate = build_pipeline(PipelineSettings(), replica, RISING).rank(ranking_request(replica))
+
+    assert len(slate) == 0
+    assert slate.scored is None
+
+
+def test_the_trace_counts_what_each_stage_kept_and_removed() -> None:
+    replica = replica_of(CONTENTS)
+
+    trace = (
+        build_pipeline(PipelineSettings(), replica, RISING)
+        .rank(ranking_request(replica, limit=7, served=["c3"]))
+        .trace
+    )
+
+    assert [record.kind for record in trace.records] == (
+        ["source"] * 7 + ["filter"] * 6 + ["hydrator"] + ["scorer"] * 3 + ["selector", "exploration"]
+    )
+    assert trace.removed["previously_served"] == 1
+    assert trace.records[-1].num_out == 7
+    assert trace.num_proposed == trace.records[7].num_in
+    assert all(record.seconds >= 0 for record in trace.records)
+
+
+def test_a_persons_own_rows_stand_before_the_replicas() -> None:
+    replica = replica_of([content("a")], vectors={"a": [1, 2, 3]})
+    own = {RETRIEVAL: np.array([7, 8, 9], dtype=np.float32)}
+    rows = PersonRows(replica, key_of("ada"), own)
+
+    assert rows.rows(RETRIEVAL, keys_of(["a", "ada", "bob"])).tolist() == [[1, 2, 3], [7, 8, 9], [0, 0, 0]]
+
+
+def test_rows_of_another_lineage_are_not_the_persons_rows() -> None:
+    replica = replica_of([content("a")])
+    row = np.ones(3, dtype=np.float32)
+    hydrator, generator = PersonHydrator(replica), np.random.default_rng(0)
+    ask = FeedRequest("ada", 5, RequestContext(device="phone"))
+
+    old = hydrator.hydrate(ask, StoredPerson(rows={"fake.0": {RETRIEVAL: row}}), NOW, generator)
+    current = hydrator.hydrate(ask, StoredPerson(rows={"fake.a": {RETRIEVAL: row}}), NOW, generator)
+
+    assert old.rows.rows(RETRIEVAL, keys_of(["ada"])).tolist() == [[0, 0, 0]]
+    assert current.rows.rows(RETRIEVAL, keys_of(["ada"])).tolist() == [[1, 1, 1]]
