@@ -138,3 +138,20 @@ def test_idle_people_are_forgotten_once_their_state_is_surely_stored(stage: Any)
             ]
         )
     ) == ["eve", "dan"]  # fmt: skip
+
+
+def test_people_loaded_for_messages_that_still_wait_are_kept(stage: Any) -> None:
+    stage.event("view", "fay", "cat")
+
+    def like(user_id: str, time: float) -> FeedMessage:
+        event = {
+            "event_type": "like", "event_id": "x", "timestamp": 1.0, "user_id": user_id, "content_id": "cat"
+        }  # fmt: skip
+        return FeedMessage([("event", event)], log_time=stage.now + time)
+
+    messages = [like("eve", 10_000), like("eve", 20_000), like("eve", 30_000), like("dan", 40_000)]
+    missing = {user for message in messages for user in stage.joiner.missing_users(message)}
+    stage.joiner.load_users(dict.fromkeys(missing, (None, None)))
+    for position, message in enumerate(messages, 2):
+        assert stage.joiner.accept(message, position=position, append_time=0.0) == []
+        assert stage.joiner.release() is not None
