@@ -54,6 +54,7 @@ def assemble(
     user_dense = user_dense_features(state, context, now)
     shared = user_ids(state, context, now)
     buckets = _BUCKET_KEYS[duration_buckets(contents.durations)]
+    on_surface = crossed(shared["surface"], np.concatenate([contents.category_keys, buckets]))
     dense = np.empty((n, len(DENSE_FEATURES)), dtype=np.float32)
     dense[:, :NUM_USER_DENSE] = user_dense
     dense[:, NUM_USER_DENSE:] = pair_dense_features(state, user_dense, contents, now)
@@ -64,8 +65,8 @@ def assemble(
         "category": contents.category_keys,
         "audio": contents.audio_keys,
         "duration_bucket": buckets,
-        "surface_category": crossed(shared["surface"], contents.category_keys),
-        "surface_duration": crossed(shared["surface"], buckets),
+        "surface_category": on_surface[:n],
+        "surface_duration": on_surface[n:],
     }
     bags = {
         "history": IdBags.repeated(engaged_history(state), n),

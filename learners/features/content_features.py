@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Set
 
 import numpy as np
 
-from learners.decayed_rates import RatesByKey
 from learners.features.rates import smoothed_rate
 from learners.features.schema import ENGAGE_PRIOR, LONG_VIEW_PRIOR, PAIR_DENSE_FEATURES
 from learners.user_state import UserState
-from messages.arrays import AnyArray, BoolArray, DoubleArray, FloatArray, IdArray, IntArray
+from messages.arrays import DoubleArray, FloatArray, IdArray, IntArray
 from messages.content import ContentColumns
 
 NUM_DURATION_BUCKETS = 16
 _STRENGTH = 3.0
+_PRIORS: DoubleArray = np.array([ENGAGE_PRIOR, LONG_VIEW_PRIOR])
 _MINUTE = 60.0
 _HOUR = 3_600.0
 
@@ -26,19 +26,22 @@ def pair_dense_features(
 
     user_dense: the person's own columns, whose rates are crossed with the duration. now: epoch seconds.
     """
-    n = len(contents)
-    category = _group_columns(state.categories, contents.category_keys, now)
-    creator = _group_columns(state.creators, contents.creator_keys, now)
+    category_keys, category_rows = state.categories.arrays()
+    creator_keys, creator_rows = state.creators.arrays()
+    table = _group_table(np.concatenate([category_rows, creator_rows]), now)
+    category = table[_row_of(category_keys, contents.category_keys)]
+    creator = table[_row_of(creator_keys, contents.creator_keys, first=len(category_keys))]
     known = np.isfinite(contents.durations)
     log_durations = np.where(known, np.log1p(np.where(known, contents.durations, 0)) / 3 - 1, 0)
     ages = np.maximum(now - contents.upload_times, 0.0)
-    columns = np.empty((n, len(PAIR_DENSE_FEATURES)), dtype=np.float32)
+    content_keys = contents.content_keys.tolist()
+    columns = np.empty((len(contents), len(PAIR_DENSE_FEATURES)), dtype=np.float32)
     columns[:, 0] = category[:, _TERMINALS] / max(state.overall.terminals, 1.0)
     columns[:, 1:6] = category[:, :_TERMINALS]
     columns[:, 6:11] = creator[:, :_TERMINALS]
-    columns[:, 11] = _is_in(contents.creator_keys, state.followed_creators)
-    columns[:, 12] = _is_in(contents.content_keys, state.history)
-    columns[:, 13] = _is_in(contents.content_keys, state.liked)
+    columns[:, 11] = _is_in(contents.creator_keys.tolist(), state.followed_creators)
+    columns[:, 12] = _is_in(content_keys, set(state.history.tolist()))
+    columns[:, 13] = _is_in(content_keys, set(state.liked.tolist()))
     columns[:, 14] = log_durations
     columns[:, 15] = known
     columns[:, 16] = log_durations * user_dense[0]
@@ -56,37 +59,35 @@ def duration_buckets(durations: FloatArray) -> IntArray:
 
 
 _TERMINALS = 5
-"""Column of `_group_columns` that holds the plain count."""
+"""Column of `_group_table` that holds the plain count."""
 
 
-def _group_columns(groups: RatesByKey, keys: IdArray, now: float) -> DoubleArray:
-    """Look up what the person did in each content's category (or with its creator), float64 [n, 6].
+def _group_table(rates: DoubleArray, now: float) -> DoubleArray:
+    """Turn a person's rates per category or creator, float64 [g, 5] as in DecayedRates, into columns.
 
-    Columns: engage rate, long-view rate, preference, log terminals, recency, terminals; zeros where nothing.
+    Engage rate, long-view rate, preference, log terminals, recency, terminals: float64 [1 + g, 6], where row
+    0 stands for a group that was never met.
     """
-    known, rows = groups.arrays()
-    last_times, terminals, engaged, long_views, preferences = rows.T
-    table = np.zeros((len(known) + 1, 6))
-    table[1:, 0] = smoothed_rate(engaged, terminals, ENGAGE_PRIOR, _STRENGTH)
-    table[1:, 1] = smoothed_rate(long_views, terminals, LONG_VIEW_PRIOR, _STRENGTH)
+    last_times, terminals, hits, preferences = rates[:, 0], rates[:, 1], rates[:, 2:4], rates[:, 4]
+    table = np.zeros((len(rates) + 1, 6))
+    table[1:, :2] = smoothed_rate(hits, terminals[:, None], _PRIORS, _STRENGTH)
     table[1:, 2] = np.tanh(preferences / 4)
     table[1:, 3] = np.log1p(terminals) / 3
     table[1:, 4] = 1 / (1 + np.log1p(np.maximum(now - last_times, 0.0) / _MINUTE))
     table[1:, 5] = terminals
-    return table[_row_of(known, keys)]
+    return table
 
 
-def _row_of(known: IdArray, keys: IdArray) -> IntArray:
-    """Return 1 + the place of each key in `known`, 0 where it is not there, int64 [n]."""
+def _row_of(known: IdArray, keys: IdArray, first: int = 0) -> IntArray:
+    """Return 1 + `first` + the place of each key in `known`, 0 where it is not there, int64 [n]."""
     if len(known) == 0:
         return np.zeros(len(keys), dtype=np.int64)
     order = np.argsort(known)
     places = np.minimum(np.searchsorted(known, keys, sorter=order), len(known) - 1)
     found = order[places]
-    return np.where(known[found] == keys, found + 1, 0)
+    return np.where(known[found] == keys, found + (1 + first), 0)
 
 
-def _is_in(keys: IdArray, members: Collection[int] | AnyArray) -> BoolArray:
-    if len(members) == 0:
-        return np.zeros(len(keys), dtype=np.bool_)
-    return np.isin(keys, np.fromiter(members, dtype=np.uint64, count=len(members)))
+def _is_in(keys: list[int], members: Set[int]) -> list[bool] | bool:
+    """Say which keys are members; plain sets, since numpy's isin costs more than 500 look-ups."""
+    return [key in members for key in keys] if members else False

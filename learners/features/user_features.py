@@ -18,7 +18,7 @@ from learners.features.schema import (
 )
 from learners.user_state import UserState
 from learners.user_state_settings import DEFAULT_SETTINGS
-from messages.arrays import BoolArray, FloatArray, IdArray
+from messages.arrays import FloatArray, IdArray
 from messages.identifiers import key_of, keys_of
 from messages.impressions import RequestContext
 
@@ -31,7 +31,7 @@ def user_dense_features(state: UserState, context: RequestContext, now: float) -
     """Compute the columns of USER_DENSE_FEATURES, float32 [NUM_USER_DENSE]. now: epoch seconds."""
     overall, recent = state.overall, state.recent
     fade = 2.0 ** (-max(now - recent.last_time, 0.0) / DEFAULT_SETTINGS.recent_half_life_seconds)
-    engaged = state.history_engaged[::-1]
+    engaged = state.history_engaged[:-11:-1].tolist()
     since_event = max(now - state.last_event_time, 0.0) if state.num_contents else 0.0
     day_angle = 2 * math.pi * (now % _DAY) / _DAY
     week_angle = 2 * math.pi * (now % (7 * _DAY)) / (7 * _DAY)
@@ -113,7 +113,7 @@ def profile_traits(profile: Mapping[str, Any] | None) -> IdArray:
     return keys_of(plain[:MAX_TRAITS])
 
 
-def _share_of_last(engaged: BoolArray, count: int) -> float:
-    """Centre at 0, also where nothing is known: +1 all engaged, -1 none."""
+def _share_of_last(engaged: list[bool], count: int) -> float:
+    """Return +1 where all of the newest `count` were engaged with, -1 where none, 0 where unknown."""
     newest = engaged[:count]
-    return float(2 * newest.mean() - 1) if len(newest) else 0.0
+    return 2 * sum(newest) / len(newest) - 1 if newest else 0.0
