@@ -56,9 +56,7 @@ class DeltaFollower:
     async def run(self) -> None:
         """Follow until cancelled."""
         while True:
-            pause = await self.follow_once()
-            if pause:
-                await self._sleep(pause)
+            await self._sleep(await self.follow_once())  # 0 too gives way, however fast the answers come
 
     async def follow_once(self) -> float:
         """Poll once and apply what came. Returns for how many seconds to pause before the next poll."""

@@ -48,9 +48,9 @@ def feed_routes(service: FeedService, settings: ApiSettings) -> APIRouter:
     )
     async def get_feed(
         user_id: UserId,
-        limit: Annotated[
-            int, Query(ge=1, le=settings.max_limit, description="Contents wanted.")
-        ] = settings.default_limit,
+        limit: int = Query(
+            settings.default_limit, ge=1, le=settings.max_limit, description="Contents wanted."
+        ),
         explain: Annotated[
             bool,
             Query(description="Add each item's predicted heads and propensity, and what the stages did."),

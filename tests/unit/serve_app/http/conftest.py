@@ -1,0 +1,91 @@
+"""The whole API in one process, without a server: fakes behind it, httpx in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from messages.updates import Position
+from serve_app.feed_service import FeedService
+from serve_app.http.api_settings import ApiSettings
+from serve_app.http.app_factory import create_app
+from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.default_pipeline import PipelineSettings, build_pipeline
+from tests.fakes import (
+    NOW,
+    FakeCatalogue,
+    FakeFeedPublisher,
+    FakeUserStore,
+    KnownModel,
+    content,
+    empty_replica,
+    replica_of,
+)
+
+NUM_PARTITIONS = 4
+LIMITS = ApiSettings(max_events=3, max_body_bytes=4_096, max_limit=50)
+
+
+class Api:
+    """A client and what stands behind it."""
+
+    def __init__(self, replica: ModelReplica) -> None:
+        self.log: list[str] = []
+        self.store = FakeUserStore(self.log)
+        self.catalogue = FakeCatalogue(self.log)
+        self.publisher = FakeFeedPublisher(NUM_PARTITIONS, self.log)
+        self.replica = replica
+        self.now = NOW + 2
+        model = KnownModel({f"c{index}": index / 30 for index in range(30)})
+        self.service = FeedService(
+            user_store=self.store,
+            catalogue=self.catalogue,
+            feed_publisher=self.publisher,
+            replica=replica,
+            pipeline=build_pipeline(PipelineSettings(learned_order_only=True), replica, model),
+            clock=lambda: self.now,
+            generator=np.random.default_rng(0),
+            num_partitions=NUM_PARTITIONS,
+        )
+        self.app = create_app(self.service, LIMITS)
+
+    def request(self, method: str, path: str, **words: Any) -> httpx.Response:
+        async def run() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://foryou") as client:
+                return await client.request(method, path, **words)
+
+        return asyncio.run(run())
+
+    def get(self, path: str, **words: Any) -> httpx.Response:
+        return self.request("GET", path, **words)
+
+    def post(self, path: str, **words: Any) -> httpx.Response:
+        return self.request("POST", path, **words)
+
+    def put(self, path: str, **words: Any) -> httpx.Response:
+        return self.request("PUT", path, **words)
+
+
+@pytest.fixture
+def api() -> Api:
+    """A catalogue of 30 contents, the last scoring highest."""
+    contents = [content(f"c{index}", f"u{index}", f"k{index % 3}") for index in range(30)]
+    positions = {partition: Position(9, 90 + partition, NOW - 1) for partition in range(NUM_PARTITIONS)}
+    return Api(replica_of(contents, positions=positions))
+
+
+@pytest.fixture
+def make_api() -> Callable[[ModelReplica], Api]:
+    return Api
+
+
+@pytest.fixture
+def empty_api() -> Api:
+    """No model and no content yet."""
+    return Api(empty_replica())
