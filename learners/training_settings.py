@@ -16,7 +16,7 @@ class TrainingSettings(BaseModel):
     model: RankingModelSettings = RankingModelSettings()
     head_weights: dict[str, float] = dict.fromkeys(HEADS, 1.0)
     """A head that is not named is not trained."""
-    retrieval_weight: float = Field(default=0.2, ge=0)
+    retrieval_weight: float = Field(default=1.0, ge=0)
     retrieval_scale: float = Field(default=5.0, gt=0)
     """Inner products times this are the logits of the retrieval softmax: an inverse temperature."""
     row_gradient_clip: float = Field(default=5.0, gt=0)
