@@ -7,7 +7,7 @@ from learners.training_settings import TrainingSettings
 from learners.training_step import TrainingStep
 from messages.examples import HEAD_INDEX, HEADS, LabelKind
 from messages.identifiers import keys_of
-from tests.training_batches import DENSE, MODEL, SETTINGS, batch_of, mixed_batch, rows_of, run, with_labels
+from tests.training_batches import DENSE, MODEL, batch_of, mixed_batch, rows_of, run, with_labels
 
 ENGAGE, LIKE = HEAD_INDEX["engage"], HEAD_INDEX["like"]
 
@@ -123,7 +123,7 @@ def test_gradients_are_clipped_by_row_and_as_a_whole() -> None:
 def test_steps_teach_the_model_what_it_is_shown() -> None:
     """Plain gradient descent on one batch: the loss falls and the engaged rows come out on top."""
     batch = mixed_batch(48)
-    step = TrainingStep(SETTINGS)
+    step = TrainingStep(TrainingSettings(model=MODEL, retrieval_weight=0))
     request = step.pull_request(batch, "m")
     values = {slot: rows_of(slot, ids) for slot, ids in request.ids.items()}
     dense = {name: weight.copy() for name, weight in DENSE.items()}
