@@ -29,7 +29,7 @@ events = st.lists(st.tuples(st.integers(1, 5), st.floats(0, 50_000), st.integers
 
 
 @given(events, st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_order_of_events_does_not_matter(happened: list[tuple[int, float, int]], random) -> None:
     shuffled = random.sample(happened, len(happened))
     ids = np.arange(1, 6, dtype=np.uint64)

@@ -7,6 +7,7 @@ what a bucket's position says it has learned. The learner knows nothing but what
 from __future__ import annotations
 
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ def ids_in(partition: int, sequence: int) -> np.ndarray:
     return IDS[(IDS * np.uint64(sequence + 7) + np.uint64(partition)) % np.uint64(3) == 0]
 
 
+@cache
 def ids_up_to(partition: int, start: int, end: int) -> np.ndarray:
     parts = [ids_in(partition, sequence) for sequence in range(start + 1, end + 1)]
     return np.concatenate([np.empty(0, dtype=np.uint64), *parts])
@@ -213,4 +215,4 @@ class ClusterUnderFire(RuleBasedStateMachine):
 
 
 TestClusterUnderFire = ClusterUnderFire.TestCase
-TestClusterUnderFire.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
+TestClusterUnderFire.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)

@@ -46,10 +46,10 @@ def test_the_outcome_follows_from_the_positions_of_all_buckets(
 
 
 def test_only_the_buckets_that_waited_move() -> None:
-    ledger = ledger_at([5], [8])
+    ledger = ledger_at([5], [9])
     spans = {0: span(5, 8, examples=3)}
     ledger.advance(spans, ledger.waiting_for(spans))
-    assert ledger.positions.examples.tolist() == [[8], [8]]
+    assert ledger.positions.examples.tolist() == [[8], [9]]
     assert ledger.positions.applied.tolist() == [[3], [0]]
     assert ledger.positions.feed.tolist() == [[80], [0]]
 
