@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from messages.arrays import BoolArray
-from serve_app.pipeline.candidate import Candidates
+from serve_app.pipeline.candidate import Candidates, outside
 from serve_app.pipeline.ranking_request import RankingRequest
 
 
@@ -15,5 +13,4 @@ class BlockedCreatorFilter:
     name = "blocked_creator"
 
     def keep(self, request: RankingRequest, candidates: Candidates) -> BoolArray:
-        blocked = np.array(sorted(request.state.blocked_creators), dtype=np.uint64)
-        return ~np.isin(candidates.creator_keys, blocked)
+        return outside(candidates.creator_keys, request.state.blocked_creators)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from messages.arrays import AnyArray, BoolArray, ByteArray, DoubleArray, FloatArray, IdArray, IntArray
 from messages.content import ContentColumns
 from messages.features import FeatureBatch
+from messages.updates import CounterRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class ScoredCandidates:
-    """Candidates with their facts and features, and what the scorers have said so far.
+    """Candidates with their facts, counters and features, and what the scorers have said so far.
 
     probabilities: of each head, float32 [n, len(HEADS)]. scores: float64 [n]. Both NaN until a scorer sets
     them; NaN afterwards means that the model has no answer, and such contents come last.
@@ -92,6 +93,7 @@ class ScoredCandidates:
 
     candidates: Candidates
     contents: ContentColumns
+    counters: CounterRows
     features: FeatureBatch
     probabilities: FloatArray
     scores: DoubleArray
@@ -103,6 +105,7 @@ class ScoredCandidates:
         return ScoredCandidates(
             self.candidates.take(which),
             self.contents.take(which),
+            self.counters.take(which),
             self.features.take(which),
             self.probabilities[which],
             self.scores[which],
@@ -124,3 +127,11 @@ class Slate:
 
     def __len__(self) -> int:
         return len(self.order)
+
+
+def outside(keys: IdArray, unwanted: Set[int]) -> BoolArray:
+    """Say which keys are not in a set, bool [n]. For a few hundred keys faster than `numpy.isin`, which
+    sorts."""
+    if not unwanted:
+        return np.ones(len(keys), dtype=np.bool_)
+    return np.fromiter((key not in unwanted for key in keys.tolist()), dtype=np.bool_, count=len(keys))

@@ -38,6 +38,6 @@ class CatalogueSampleSource:
             # Far more contents than wanted: draw row numbers and drop the few that do not count.
             drawn = np.unique(request.generator.integers(len(live), size=2 * count + 8))
             drawn = request.generator.permutation(drawn[live[drawn]])
-            return Proposal.of(drawn[~np.isin(drawn, request.excluded)][:count])
+            return Proposal.of(drawn[~request.has_seen(drawn)][:count])
         rows = np.setdiff1d(np.flatnonzero(live), request.excluded, assume_unique=True)
         return Proposal.of(request.generator.permutation(rows)[:count])

@@ -82,10 +82,10 @@ def build_filters(settings: PipelineSettings) -> list[Filter]:
     ]
 
 
-def build_scorers(settings: PipelineSettings, replica: ModelReplica, model: ServedModel) -> list[Scorer]:
+def build_scorers(settings: PipelineSettings, model: ServedModel) -> list[Scorer]:
     scorers: list[Scorer] = [ModelScorer(model), WeightedSumScorer(settings.weighted_sum)]
     if settings.trend_boost.beta and not settings.learned_order_only:
-        scorers.append(TrendBoostScorer(settings.trend_boost, replica))
+        scorers.append(TrendBoostScorer(settings.trend_boost))
     return scorers
 
 
@@ -102,7 +102,7 @@ def build_pipeline(settings: PipelineSettings, replica: ModelReplica, model: Ser
         sources=build_sources(settings, replica, model),
         filters=build_filters(settings),
         hydrator=FeatureHydrator(replica, model),
-        scorers=build_scorers(settings, replica, model),
+        scorers=build_scorers(settings, model),
         selector=selector,
         exploration=EpsilonGreedyExploration(exploration, slate.max_per_creator),
     )

@@ -40,7 +40,9 @@ class EpsilonGreedyExploration:
         if self._epsilon == 0:
             return Slate(order, np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.bool_))
         by_score = by_falling_score(scored.scores)
-        preferred = np.concatenate([order, by_score[~np.isin(by_score, order)]])
+        others = np.ones(len(scored), dtype=np.bool_)
+        others[order] = False
+        preferred = np.concatenate([order, by_score[others[by_score]]])
         cap = CreatorCap(scored.candidates.creator_keys, self._max_per_creator)
         drawn = request.generator.random(count) < self._epsilon
         places = np.empty(count, dtype=np.int64)

@@ -26,6 +26,7 @@ class FeatureHydrator:
         return ScoredCandidates(
             candidates,
             contents,
+            counters,
             self._model.features(request, contents, counters),
             probabilities=np.full((len(candidates), len(HEADS)), np.nan, dtype=np.float32),
             scores=np.full(len(candidates), np.nan),

@@ -61,7 +61,7 @@ def _newest(
 ) -> Proposal:
     """Propose up to `count` contents: the newest of every key, then the second newest of every key ..."""
     by_key = [recent.rows_of(key, key_column) for key in sorted(keys)]
-    by_key = [rows[~np.isin(rows, request.excluded)][:count] for rows in by_key]
+    by_key = [rows[~request.has_seen(rows)][:count] for rows in by_key]
     if not any(len(rows) for rows in by_key):
         return Proposal.of(np.empty(0, dtype=np.int64))
     rows = np.concatenate(by_key)

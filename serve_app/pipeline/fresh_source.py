@@ -36,8 +36,8 @@ class FreshSource:
 
     def propose(self, request: RankingRequest) -> Proposal:
         state = self._replica.state
-        rows = state.fresh.top(8 * self._settings.num_candidates)
-        rows = rows[~np.isin(rows, request.excluded)]
+        rows = state.fresh.top(4 * self._settings.num_candidates)
+        rows = rows[~request.has_seen(rows)]
         watched = state.counters.read(state.contents.content_keys[rows]).totals[:, _TERMINALS].sum(axis=1)
         rows = rows[watched < self._settings.watch_budget]
         if len(rows) > self._settings.num_candidates:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from messages.arrays import BoolArray
-from serve_app.pipeline.candidate import Candidates
+from serve_app.pipeline.candidate import Candidates, outside
 from serve_app.pipeline.ranking_request import RankingRequest
 
 
@@ -15,5 +13,4 @@ class HiddenContentFilter:
     name = "hidden_content"
 
     def keep(self, request: RankingRequest, candidates: Candidates) -> BoolArray:
-        hidden = np.array(sorted(request.state.hidden_contents), dtype=np.uint64)
-        return ~np.isin(candidates.content_keys, hidden)
+        return outside(candidates.content_keys, request.state.hidden_contents)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from messages.arrays import BoolArray
-from serve_app.pipeline.candidate import Candidates
+from serve_app.pipeline.candidate import Candidates, outside
 from serve_app.pipeline.ranking_request import RankingRequest
 
 
@@ -15,4 +13,4 @@ class PreviouslyServedFilter:
     name = "previously_served"
 
     def keep(self, request: RankingRequest, candidates: Candidates) -> BoolArray:
-        return ~np.isin(candidates.content_keys, request.served)
+        return outside(candidates.content_keys, set(request.served.tolist()))

@@ -10,7 +10,7 @@ import numpy as np
 
 from learners.model_inputs import LookupRows
 from learners.user_state import UserState
-from messages.arrays import FloatArray, IdArray, IntArray
+from messages.arrays import BoolArray, FloatArray, IdArray, IntArray
 from messages.impressions import RequestContext
 
 
@@ -43,6 +43,14 @@ class RankingRequest:
     excluded: IntArray
     rows: LookupRows
     generator: np.random.Generator
+
+    def has_seen(self, rows: IntArray) -> BoolArray:
+        """Say which of n contents are excluded, bool [n]."""
+        limit = 1 + max(self.excluded.max(initial=-1), rows.max(initial=-1))
+        seen = np.zeros(limit, dtype=np.bool_)  # by row number: for small row numbers faster than a search
+        seen[self.excluded] = True
+        answer: BoolArray = seen[rows]
+        return answer
 
     @property
     def traits(self) -> Mapping[str, Any] | None:

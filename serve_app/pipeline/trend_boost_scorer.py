@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from messages.updates import DECAYED_COUNTERS, HALF_LIVES
-from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.ranking_request import RankingRequest
 
@@ -34,12 +33,11 @@ class TrendBoostScorer:
 
     name = "trend_boost"
 
-    def __init__(self, settings: TrendBoostSettings, replica: ModelReplica) -> None:
+    def __init__(self, settings: TrendBoostSettings) -> None:
         self._beta = settings.beta
-        self._replica = replica
 
     def score(self, request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
-        counters = self._replica.counters_of(scored.candidates.content_keys)
+        counters = scored.counters
         elapsed = np.maximum(request.now - counters.times, 0.0)
         half_lives = np.array([HALF_LIVES[0], HALF_LIVES[-1]])
         engaged = counters.decayed[:, [0, -1], _ENGAGED] * np.exp2(-elapsed[:, None] / half_lives)

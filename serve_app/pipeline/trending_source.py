@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from serve_app.model_replica import ModelReplica
@@ -28,5 +27,5 @@ class TrendingSource:
     def propose(self, request: RankingRequest) -> Proposal:
         trending = self._replica.state.trending
         rows = trending.top(self._num_candidates + len(request.excluded))
-        rows = rows[~np.isin(rows, request.excluded)][: self._num_candidates]
+        rows = rows[~request.has_seen(rows)][: self._num_candidates]
         return Proposal.of(rows)

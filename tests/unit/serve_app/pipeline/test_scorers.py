@@ -75,7 +75,7 @@ def test_a_rising_content_is_boosted_and_a_steady_or_barely_seen_one_is_not() ->
     replica.apply_whole(delta(2, previous=1, counters=counters))
     scored = replace(hydrated(replica, KnownModel()), scores=np.array([1.0, 1.0, 1.0, -1.0]))
 
-    boosted = TrendBoostScorer(TrendBoostSettings(beta=0.5), replica).score(ranking_request(replica), scored)
+    boosted = TrendBoostScorer(TrendBoostSettings(beta=0.5)).score(ranking_request(replica), scored)
 
     assert boosted.scores[0] == pytest.approx(1.5, abs=0.02)
     assert boosted.scores[1] == pytest.approx(1.0)
