@@ -101,12 +101,12 @@ class JoinerPartition:
             letters = self._joiner.accept(feed, position=message.sequence, append_time=message.append_time)
             await self._bury(letters, message.sequence)
             pending_rows += len(feed.records)
-            if pending_rows >= _ROWS_PER_APPEND or message.sequence == self._released:
-                await self._release(message.append_time, replayed=feed.log_time is not None)
+            replayed = feed.log_time is not None  # then one message ends one window of the log's time
+            if replayed or pending_rows >= _ROWS_PER_APPEND or message.sequence == self._released:
+                await self._release(message.append_time, replayed=replayed)
                 pending_rows = 0
-        last, feed = decoded[-1]
-        replayed = isinstance(feed, FeedMessage) and feed.log_time is not None
-        await self._release(last.append_time, replayed=replayed)
+        if pending_rows:
+            await self._release(decoded[-1][0].append_time, replayed=False)
 
     async def _release(self, now: float, *, replayed: bool) -> None:
         release = self._joiner.release()
