@@ -93,7 +93,7 @@ class Viewer:
         spread = to_normal(luck["fraction"], luck["fraction_angle"])
         fractions = np.clip(0.25 + 0.9 * satisfaction + 0.2 * spread, 0.1, 1.0)
         skip_seconds = np.minimum(-1.2 * np.log1p(-luck["skip_time"]), 0.3 * durations)
-        watch_seconds = np.round(np.where(viewed, fractions * durations, skip_seconds), 2)
+        watch_seconds: DoubleArray = np.where(viewed, fractions * durations, skip_seconds).round(2)
         events = self._events(contents, viewed, fractions >= 1.0, watch_seconds, satisfaction, luck)
         for place, event in enumerate(events):
             event["timestamp"] = now - _EVENT_SPACING * (len(events) - 1 - place)

@@ -113,7 +113,10 @@ class Demo:
             finally:
                 for helper in helpers:
                     helper.cancel()
-                await asyncio.gather(*helpers, return_exceptions=True)
+                outcomes = await asyncio.gather(*helpers, return_exceptions=True)
+            for outcome in outcomes:
+                if isinstance(outcome, Exception):
+                    raise outcome
             seconds = self._elapsed()
             await self._drain()
         except FeedApiError as error:

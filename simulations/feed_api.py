@@ -49,9 +49,19 @@ class FeedApi(Protocol):
 class HttpFeedApi:
     """The real API, over connections that are kept open."""
 
-    def __init__(self, base_url: str, *, max_connections: int = 16, timeout_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        max_connections: int = 16,
+        timeout_seconds: float = 10.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """transport: what carries the requests, None for the network."""
         limits = httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections)
-        self._http = httpx.AsyncClient(base_url=base_url, limits=limits, timeout=timeout_seconds)
+        self._http = httpx.AsyncClient(
+            base_url=base_url, limits=limits, timeout=timeout_seconds, transport=transport
+        )
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -23,8 +23,8 @@ def uniform_draws(seed: int, purposes: IdArray, first: IdArray, second: int = 0)
     """
     starts = mix(np.uint64(seed & 0xFFFFFFFF) * np.uint64(0x9E3779B1) + purposes)
     keys = mix(first ^ mix(np.array([second], dtype=np.uint64)))
-    draws: DoubleArray = (mix(starts[:, None] ^ keys[None, :]) >> np.uint64(11)) * _MANTISSA_STEP
-    return draws
+    bits = mix(starts[:, None] ^ keys[None, :]) >> np.uint64(11)
+    return bits.astype(np.float64) * _MANTISSA_STEP
 
 
 def to_normal(first: DoubleArray, second: DoubleArray) -> DoubleArray:

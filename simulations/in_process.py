@@ -125,7 +125,7 @@ class InProcessSystem:
 
     def feed(self, user_id: str, limit: int, now: float, context: RequestContext = NO_CONTEXT) -> ServedFeed:
         """Rank a slate for a person, and record it before it is returned."""
-        own_rows = self._user_rows.get(key_of(user_id), {})
+        own_rows = self.user_rows(key_of(user_id))
         served = self._served.setdefault(user_id, [])
         stored = StoredUser(
             state=self.streams.states.get(user_id, (None, None))[0],
@@ -165,6 +165,10 @@ class InProcessSystem:
         learned = self.learner.learn(in_time_order=False)
         self._sync(now)
         return sum(len(batch) for batch, _ in learned)
+
+    def user_rows(self, user_key: int) -> Mapping[str, FloatArray]:
+        """Return a person's own embedding rows by slot; the store holds them elsewhere."""
+        return self._user_rows.get(user_key, {})
 
     def replay(self, windows: Iterable[ReplayWindow]) -> ReplayReport:
         """Learn a log in the order of its time, every row predicted before it is learned.

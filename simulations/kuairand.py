@@ -75,7 +75,7 @@ class KuaiRandLog:
         folder: Path,
         *,
         num_partitions: int = DEFAULT_NUM_PARTITIONS,
-        window_rows: int = 512,
+        window_rows: int = 256,
         max_rows: int | None = None,
     ) -> None:
         """Raises KuaiRandFormatError. max_rows: keep only the first so many rows."""
@@ -136,7 +136,7 @@ class KuaiRandLog:
             model=LOGGED_MODEL,
             arm="log",
             context=RequestContext(surface=str(row.tab)),
-            contents=self._contents.of(row.video_id, row.duration_ms),
+            contents=self._contents.of(row.video_id, row.duration_ms, row.time_ms / 1000),
             propensities=np.full(1, np.nan, dtype=np.float32),
             scores=np.full(1, np.nan, dtype=np.float32),
             sources=["log"],
@@ -182,24 +182,27 @@ class _Contents:
         video = self._videos.get(video_id)
         return "" if video is None else _name(video.author_id)
 
-    def of(self, video_id: int, duration_ms: int) -> ContentColumns:
-        """Return the columns of one content; a duration of 0 milliseconds means that it is not known."""
+    def of(self, video_id: int, duration_ms: int, now: float) -> ContentColumns:
+        """Return the columns of one content; a duration of 0 milliseconds means that it is not known.
+
+        A content of which the files do not say when it was uploaded is as old as its first showing.
+        """
         columns = self._columns.get((video_id, duration_ms))
         if columns is None:
-            columns = ContentColumns.of([self._facts(video_id, duration_ms)])
+            columns = ContentColumns.of([self._facts(video_id, duration_ms, now)])
             self._columns[video_id, duration_ms] = columns
         return columns
 
-    def _facts(self, video_id: int, duration_ms: int) -> ContentFacts:
+    def _facts(self, video_id: int, duration_ms: int, now: float) -> ContentFacts:
         duration = min(duration_ms / 1000, _MAX_WATCH_SECONDS) if duration_ms > 0 else None
         video = self._videos.get(video_id)
         if video is None:
-            return ContentFacts(str(video_id), "", float("nan"), ContentMetadata(duration=duration))
+            return ContentFacts(str(video_id), "", now, ContentMetadata(duration=duration))
         tags = tuple(tag for tag in str(video.tag).split(",") if tag) if pd.notna(video.tag) else ()
         return ContentFacts(
             content_id=str(video_id),
             creator_id=_name(video.author_id),
-            upload_timestamp=float(video.upload_time),
+            upload_timestamp=now if pd.isna(video.upload_time) else float(video.upload_time),
             metadata=ContentMetadata(
                 category=tags[0] if tags else "", tags=tags, duration=duration, audio_id=_name(video.music_id)
             ),

@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from messages.events import parse_event
@@ -118,6 +119,12 @@ def test_a_video_without_features_is_shown_but_nobody_can_be_followed_for_it(tmp
     events = events_of(KuaiRandLog(write(tmp_path), num_partitions=1), "3")
     assert [event["event_type"] for event in events] == ["view"]
     assert events[0]["watch_duration"] == 86_400.0
+    uploaded = [
+        Impression.from_wire(record).contents.upload_times[0]
+        for kind, record in records_of(KuaiRandLog(tmp_path, num_partitions=1))
+        if kind == "impression"
+    ]
+    assert np.isfinite(uploaded).all()
 
 
 def test_every_event_keeps_the_contract_and_has_a_name_of_its_own(tmp_path: Path) -> None:
