@@ -98,8 +98,9 @@ class FeedIngress:
             raise RuntimeError("the replica follows its model no more")
 
     async def __del__(self) -> None:
-        self._following.cancel()
-        await self._connections.close()
+        if hasattr(self, "_following"):  # else the constructor failed
+            self._following.cancel()
+            await self._connections.close()
 
 
 def build_application(
