@@ -34,8 +34,12 @@ class DamagedSnapshotError(ValueError):
     """A snapshot is incomplete or is not what was written; the text says where."""
 
     def __init__(self, directory: Path, reason: str) -> None:
-        super().__init__(f"{directory}: {reason}")
+        super().__init__(directory, reason)
         self.directory = directory
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.directory}: {self.reason}"
 
 
 class GroupEntry(BaseModel):

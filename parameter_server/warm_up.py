@@ -1,4 +1,8 @@
-"""Compiles every kernel into numba's cache, so that the first process that serves does not pay for it."""
+"""Compiles every kernel into numba's cache, so that the first process that serves does not pay for it.
+
+The cache notices a change in a kernel's own file, not in that of a function it calls: after an edit of one of
+them (`scramble`, `row_address`, ...), delete parameter_server/__pycache__.
+"""
 
 from __future__ import annotations
 

@@ -177,13 +177,10 @@ class ClusterUnderFire(RuleBasedStateMachine):
             for group in GROUPS:
                 positions = shard.positions(group)
                 for standing in np.unique(positions.examples, axis=0):
-                    buckets = positions.buckets[(positions.examples == standing).all(axis=1)]
-                    self.check_rows(shard, group, buckets, dict(enumerate(standing.tolist())))
-                expected = [
-                    [len(ids_up_to(partition, 0, end)) for partition, end in enumerate(bucket)]
-                    for bucket in positions.examples.tolist()
-                ]
-                assert positions.applied.tolist() == expected
+                    here = (positions.examples == standing).all(axis=1)
+                    self.check_rows(shard, group, positions.buckets[here], dict(enumerate(standing.tolist())))
+                    applied = [len(ids_up_to(partition, 0, end)) for partition, end in enumerate(standing)]
+                    assert (positions.applied[here] == applied).all()
 
     def check_rows(
         self, shard: ParameterShard, group: str, buckets: np.ndarray, standing: dict[int, int]
@@ -215,4 +212,4 @@ class ClusterUnderFire(RuleBasedStateMachine):
 
 
 TestClusterUnderFire = ClusterUnderFire.TestCase
-TestClusterUnderFire.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestClusterUnderFire.settings = settings(max_examples=20, stateful_step_count=15, deadline=None)

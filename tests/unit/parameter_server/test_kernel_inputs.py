@@ -7,17 +7,34 @@ import pytest
 
 from messages.codec import pack, unpack
 from messages.updates import PullRequest, RowGradients, Span, Update
-from parameter_server import cuckoo_kernels, embedding_table, optimizers, row_storage, update_checks
+from parameter_server import (
+    counter_table,
+    cuckoo_kernels,
+    embedding_table,
+    initializers,
+    optimizers,
+    row_storage,
+    update_checks,
+)
 from parameter_server.native_memory import kernel_input
 from parameter_server.settings import GroupSettings, SlotSettings
 from parameter_server.shard import ParameterShard
+from parameter_server.warm_up import warm_up
 
 KERNELS = (
+    counter_table._add_counters,
+    cuckoo_kernels.erase,
     cuckoo_kernels.find,
     cuckoo_kernels.find_or_insert,
+    cuckoo_kernels.rehash,
     embedding_table._read_values,
+    initializers._fill_rows,
+    optimizers._apply_dense,
     optimizers._apply_rows,
+    row_storage._read_ids,
     row_storage._read_words,
+    row_storage._select_current,
+    row_storage._write_words,
     update_checks._first_stray,
 )
 
@@ -53,7 +70,8 @@ def test_an_array_that_is_fit_already_is_not_copied_and_stays_writable() -> None
     assert own.flags.writeable
 
 
-def test_no_form_of_array_makes_a_kernel_compile_again() -> None:
+def test_no_form_of_array_makes_a_kernel_compile_again_after_the_warm_up() -> None:
+    warm_up()
     shard = ParameterShard(0, np.arange(256), "life")
     shard.create_group(
         "model", GroupSettings(slots={"user": SlotSettings(dimension=3)}, num_partitions=1), {}
