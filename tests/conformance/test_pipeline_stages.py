@@ -6,6 +6,7 @@ A new stage goes into `default_pipeline` and is tested here without another line
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -33,9 +34,10 @@ REMOVED = NAMES[:20]
 SEEN = NAMES[20:60]
 
 
+@cache
 def catalogue() -> ModelReplica:
     """300 contents of 30 creators in 7 categories, some removed again, some watched, one of unknown
-    creator."""
+    creator. Made once: nothing here changes it."""
     draws = np.random.default_rng(1)
     replica = replica_of(
         [

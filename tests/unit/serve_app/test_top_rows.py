@@ -11,7 +11,7 @@ from serve_app.top_rows import TopRows
 Batch = dict[int, float]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(
         st.dictionaries(st.integers(0, 30), st.one_of(st.integers(-20, 20), st.just(-np.inf)), max_size=8),

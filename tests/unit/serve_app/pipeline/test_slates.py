@@ -120,7 +120,7 @@ def test_logged_propensities_are_the_frequencies_with_which_slates_come(max_per_
     request = ranking_request(replica, seed=5)
     drawn: dict[tuple[int, ...], int] = {}
     logged: dict[tuple[int, ...], float] = {}
-    num_draws = 6_000
+    num_draws = 3_000
 
     for _ in range(num_draws):
         slate = policy.explore(request, scored, order)
@@ -130,7 +130,7 @@ def test_logged_propensities_are_the_frequencies_with_which_slates_come(max_per_
 
     assert sum(logged.values()) == pytest.approx(1, abs=1e-4)
     for key, count in drawn.items():
-        assert count / num_draws == pytest.approx(logged[key], abs=0.03)
+        assert count / num_draws == pytest.approx(logged[key], abs=0.04)
 
 
 def test_only_a_draw_that_changed_the_place_counts_as_explored() -> None:
