@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -93,10 +92,10 @@ class FeedService:
             version = self._replica.version
             if slate.scored is not None and version is not None:
                 impression = self._impression(ranking, request_id, slate, version)
-                await asyncio.gather(
-                    self._publisher.publish_impression(impression),
-                    self._user_store.add_served(request.user_id, impression.contents.content_keys),
-                )
+                # One after the other: contents remembered as served while the broker is away would be lost to
+                # this person with every retry, and an impression nobody saw teaches nothing.
+                await self._publisher.publish_impression(impression)
+                await self._user_store.add_served(request.user_id, impression.contents.content_keys)
         self._count(slate, answer)
         return answer
 
