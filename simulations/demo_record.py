@@ -85,4 +85,4 @@ class DemoRecord:
 
 
 def _uplift(share: float, base: float) -> float:
-    return share / base - 1.0 if base > 0 else float("nan")
+    return share / base if base > 0 else float("nan")

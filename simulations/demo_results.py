@@ -39,7 +39,7 @@ class DemoProgress:
 class DemoSummary:
     """At the end. engagement_*: share of impressions viewed in the second half of the run.
 
-    uplift: of online over random, popular and frozen, 0.5 for half as much again; over frozen among the
+    uplift: ratio of online to random, popular and frozen, 1.5 for half as much again; to frozen among the
     people who have a frozen copy. engagement_online_first: of the first tenth, before much was learned.
     examples: events that the serving model had learned at the end.
     """

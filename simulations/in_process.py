@@ -94,8 +94,11 @@ class InProcessSystem:
         self._num_requests = 0
         self._sync(now=0.0)
 
-    def put_content(self, facts: ContentFacts, now: float) -> None:
-        """Take a content into the catalogue; it may be served after the next `advance`."""
+    def put_content(self, facts: ContentFacts, now: float) -> dict[int, int]:
+        """Take a content into the catalogue; it may be served after the next `advance`.
+
+        Returns the FEED sequence of its upload by partition.
+        """
         upload = to_wire(
             ContentUpload(
                 event_type="content_upload",
@@ -106,7 +109,7 @@ class InProcessSystem:
             )
         )
         self._new_contents.append(facts)
-        self._append(facts.creator_id, [("event", upload)], now)
+        return dict([self._append(facts.creator_id, [("event", upload)], now)])
 
     def post(self, events: Sequence[Mapping[str, Any]], now: float) -> dict[int, int]:
         """Accept events; return the last FEED sequence of each partition they went to.

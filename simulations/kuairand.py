@@ -14,6 +14,7 @@ future.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from messages.content import ContentColumns, ContentFacts
-from messages.events import ContentMetadata
 from messages.feed import FeedMessage, RecordKind
 from messages.identifiers import DEFAULT_NUM_PARTITIONS, partition_of
 from messages.impressions import Impression, ModelVersion, RequestContext
+from simulations.kuairand_videos import MAX_SECONDS, VIDEO_COLUMNS, KuaiRandVideos
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,6 @@ LOG_COLUMNS = (
     "user_id", "video_id", "time_ms", "is_click", "is_like", "is_follow", "is_comment", "is_forward",
     "is_hate", "long_view", "play_time_ms", "duration_ms", "tab",
 )  # fmt: skip
-VIDEO_COLUMNS = ("video_id", "author_id", "upload_dt", "music_id", "tag")
 ENGAGEMENTS = (
     ("is_like", "like"),
     ("is_follow", "follow"),
@@ -46,9 +45,7 @@ ENGAGEMENTS = (
 )
 LOGGED_MODEL = ModelVersion("kuairand", "log", 0)
 
-_MAX_WATCH_SECONDS = 86_400.0
-_TIME_ZONE = "Asia/Shanghai"
-"""Upload dates are days of Kuaishou's home."""
+_VARIANT = re.compile(r"_(pure|1k|27k)[_.]")
 
 
 class KuaiRandFormatError(ValueError):
@@ -81,11 +78,12 @@ class KuaiRandLog:
         """Raises KuaiRandFormatError. max_rows: keep only the first so many rows."""
         if window_rows < 1:
             raise ValueError("a window holds at least one row")
+        _check_one_variant(folder)
         read = _read_files(folder, LOG_PATTERN, LOG_COLUMNS, every_column=True)
         rows = read.drop_duplicates().sort_values("time_ms", kind="stable", ignore_index=True)
         self.num_duplicates = len(read) - len(rows)
         self._rows = rows.loc[:, list(LOG_COLUMNS)].iloc[:max_rows]
-        self._contents = _Contents(_read_files(folder, VIDEO_PATTERN, VIDEO_COLUMNS, every_column=False))
+        self._contents = KuaiRandVideos(_read_files(folder, VIDEO_PATTERN, VIDEO_COLUMNS, every_column=False))
         self._num_partitions = num_partitions
         self._window_rows = window_rows
 
@@ -155,7 +153,7 @@ class KuaiRandLog:
             "event_type": "view" if row.is_click else "skip",
             "event_id": f"{request_id}-terminal",
             **about,
-            "watch_duration": min(max(row.play_time_ms / 1000, 0.0), _MAX_WATCH_SECONDS),
+            "watch_duration": min(max(row.play_time_ms / 1000, 0.0), MAX_SECONDS),
             "long_view": bool(row.long_view),
         }
         for column, event_type in ENGAGEMENTS:
@@ -169,56 +167,22 @@ class KuaiRandLog:
                 yield event
 
 
-class _Contents:
-    """Facts of the videos, built when first shown."""
-
-    def __init__(self, videos: pd.DataFrame) -> None:
-        uploaded = pd.to_datetime(videos["upload_dt"], errors="coerce").dt.tz_localize(_TIME_ZONE)
-        videos = videos.assign(upload_time=(uploaded - pd.Timestamp(0, tz="UTC")).dt.total_seconds())
-        self._videos = {row.video_id: row for row in videos.itertuples(index=False)}
-        self._columns: dict[tuple[int, int], ContentColumns] = {}
-
-    def creator_id(self, video_id: int) -> str:
-        video = self._videos.get(video_id)
-        return "" if video is None else _name(video.author_id)
-
-    def of(self, video_id: int, duration_ms: int, now: float) -> ContentColumns:
-        """Return the columns of one content; a duration of 0 milliseconds means that it is not known.
-
-        A content of which the files do not say when it was uploaded is as old as its first showing.
-        """
-        columns = self._columns.get((video_id, duration_ms))
-        if columns is None:
-            columns = ContentColumns.of([self._facts(video_id, duration_ms, now)])
-            self._columns[video_id, duration_ms] = columns
-        return columns
-
-    def _facts(self, video_id: int, duration_ms: int, now: float) -> ContentFacts:
-        duration = min(duration_ms / 1000, _MAX_WATCH_SECONDS) if duration_ms > 0 else None
-        video = self._videos.get(video_id)
-        if video is None:
-            return ContentFacts(str(video_id), "", now, ContentMetadata(duration=duration))
-        tags = tuple(tag for tag in str(video.tag).split(",") if tag) if pd.notna(video.tag) else ()
-        return ContentFacts(
-            content_id=str(video_id),
-            creator_id=_name(video.author_id),
-            upload_timestamp=now if pd.isna(video.upload_time) else float(video.upload_time),
-            metadata=ContentMetadata(
-                category=tags[0] if tags else "", tags=tags, duration=duration, audio_id=_name(video.music_id)
-            ),
-        )
-
-
-def _name(number: Any) -> str:
-    """Return an id of the data set as a name; '' where it is missing (NaN, or 0 for "no such music")."""
-    return "" if pd.isna(number) or number == 0 else str(int(number))
-
-
 def _move(source: list[list[tuple[RecordKind, Any]]], target: list[list[tuple[RecordKind, Any]]]) -> None:
     for waiting, records in zip(source, target, strict=True):
         if waiting:
             records.extend(waiting)
             waiting.clear()
+
+
+def _check_one_variant(folder: Path) -> None:
+    """Users and videos of Pure, 1K and 27K are numbered apart. Raises KuaiRandFormatError."""
+    found = {
+        variant[1]
+        for path in folder.glob("*.csv*")
+        if path.name.startswith((LOG_PATTERN, VIDEO_PATTERN)) and (variant := _VARIANT.search(path.name))
+    }
+    if len(found) > 1:
+        raise KuaiRandFormatError(f"{folder} holds files of several variants: {', '.join(sorted(found))}")
 
 
 def _read_files(folder: Path, pattern: str, columns: tuple[str, ...], *, every_column: bool) -> pd.DataFrame:

@@ -172,6 +172,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         KuaiRandLog(tmp_path)
 
 
+def test_files_of_several_variants_are_not_mixed(tmp_path: Path) -> None:
+    log = write(tmp_path) / "log_standard_4_22_to_5_08_pure.csv"
+    log.with_name("log_standard_4_22_to_5_08_1k.csv").write_text(log.read_text())
+    with pytest.raises(KuaiRandFormatError, match="several variants: 1k, pure"):
+        KuaiRandLog(tmp_path)
+
+
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     write(tmp_path, header=LOG_HEADER.replace("is_hate", "is_loved"))
     with pytest.raises(KuaiRandFormatError, match="lacks the columns is_hate"):
