@@ -58,7 +58,9 @@ def save_engagement_plot(path: Path, arms: Mapping[str, EngagementSeries], title
     axes.set_title(
         title or "Engagement while people scroll: the same people under each feed", loc="left", pad=12
     )
-    axes.set_xlabel("seconds since the start")
+    axes.set_xlabel(
+        "seconds since the start      (bands: two standard errors; numbers: the last three points)"
+    )
     axes.set_ylabel("share of shown contents that were viewed")
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     top = max((float(np.nanmax(s.shares)) for s in arms.values() if np.isfinite(s.shares).any()), default=1.0)
