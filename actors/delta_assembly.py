@@ -12,6 +12,8 @@ from messages.content import ContentColumns
 from messages.impressions import ModelVersion
 from messages.updates import COUNTERS_GROUP, CounterRows, ModelDelta, Position, Rows, ShardDelta
 
+_HEARTBEAT_SECONDS = 1.0
+
 
 def merge_shard_deltas(
     shard_deltas: Sequence[tuple[int, ShardDelta]],
@@ -61,7 +63,10 @@ def merge_shard_deltas(
 
 
 def is_worth_sending(delta: ModelDelta, previous: ModelDelta | None) -> bool:
-    """Say whether anything is in it that replicas do not have; positions count, they move watermarks."""
+    """Say whether anything is in it that replicas do not have; positions count, they move watermarks.
+
+    Without news one is sent each second all the same: it tells replicas that what they have is still all.
+    """
     return bool(
         delta.rows
         or delta.removed
@@ -70,6 +75,7 @@ def is_worth_sending(delta: ModelDelta, previous: ModelDelta | None) -> bool:
         or delta.contents is not None
         or len(delta.removed_contents)
         or previous is None
+        or delta.created_at - previous.created_at >= _HEARTBEAT_SECONDS
         or dict(delta.positions) != dict(previous.positions)
     )
 

@@ -27,7 +27,11 @@ def model_plan(training: TrainingSettings, num_partitions: int) -> GroupPlan:
         for slot, dimension in slot_dimensions(training.model).items()
     }
     return GroupPlan(
-        settings=GroupSettings(slots=slots, dense=DenseSettings(), num_partitions=num_partitions),
+        settings=GroupSettings(
+            slots=slots,
+            dense=DenseSettings(learning_rate=training.model.dense_learning_rate),
+            num_partitions=num_partitions,
+        ),
         dense=initial_dense_weights(training.model),
     )
 

@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from learners.training_settings import TrainingSettings
 from messages.arrays import IntArray
 from messages.updates import COUNTERS_GROUP, PullReply, PullRequest, ShardDelta, Update, UpdateReply
 from parameter_server.shard import BucketPositions, ParameterShard
-from parameter_server.snapshots import restore_latest, write_snapshot
+from parameter_server.snapshots import restore_latest, write_states
 
 logger = logging.getLogger(__name__)
 
@@ -44,16 +45,17 @@ class ShardHost:
     ) -> None:
         """models: by group. Groups are made here: a restart must not depend on what its caller once sent."""
         self._settings = settings
-        self._root = settings.snapshot_root / f"shard-{shard_id}"
         self._shard = ParameterShard(shard_id, buckets, incarnation=uuid.uuid4().hex[:12])
-        restored = restore_latest(self._shard, self._root)
-        if restored is not None:
-            logger.info("shard %d: restored %s", shard_id, restored)
+        self.restored = restore_latest(self._shard, settings.snapshot_root)
+        if self.restored is not None:
+            logger.info("shard %d: restored %s", shard_id, self.restored)
         for name, training in models.items():
             plan = model_plan(training, num_partitions)
             self._shard.create_group(name, plan.settings, plan.dense)
         counters = counters_plan(num_partitions)
         self._shard.create_group(COUNTERS_GROUP, counters.settings, counters.dense)
+        self._writer = ThreadPoolExecutor(1, f"snapshots-of-shard-{shard_id}")
+        self._writing: Future[Path] | None = None
         self._written_at = time.monotonic()
 
     def pull(self, request: PullRequest) -> PullReply:
@@ -62,7 +64,7 @@ class ShardHost:
     def apply_update(self, update: Update) -> UpdateReply:
         reply = self._shard.apply_update(update)
         if time.monotonic() - self._written_at >= self._settings.snapshot_every_seconds:
-            self.write_snapshot()
+            self._begin_snapshot()
         return reply
 
     def positions(self, group: str) -> BucketPositions:
@@ -72,10 +74,34 @@ class ShardHost:
         return self._shard.deltas_since(group, version, incarnation)
 
     def statistics(self) -> dict[str, Any]:
-        return self._shard.statistics()
+        """Return the shard's numbers, and whence it was restored."""
+        restored = None if self.restored is None else [str(path) for path in self.restored.directories]
+        return self._shard.statistics() | {"restored": restored}
 
     def write_snapshot(self) -> str:
-        """Write now; returns the path. Later pulls wait for it."""
-        path = write_snapshot(self._shard, self._root, keep=self._settings.snapshots_kept)
+        """Write what the shard holds now and return the path when it is on the disk."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+        self._begin_snapshot()
+        assert self._writing is not None
+        return str(self._writing.result())
+
+    def _begin_snapshot(self) -> None:
+        """Copy the states (calls wait that long), and write them beside the calls that follow.
+
+        Raises what the snapshot before failed of: a full disk must not stay unseen.
+        """
+        if self._writing is not None:
+            if not self._writing.done():
+                return
+            self._writing.result()
+        states = self._shard.states()
+        self._writing = self._writer.submit(
+            write_states,
+            self._shard,
+            states,
+            self._settings.snapshot_root,
+            keep=self._settings.snapshots_kept,
+        )
         self._written_at = time.monotonic()
-        return str(path)

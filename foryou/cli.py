@@ -85,12 +85,16 @@ def demo(
     seed: Annotated[int, typer.Option(help="Of the simulated world.")] = 0,
 ) -> None:
     """Run the whole system with simulated people, beside a random, a popularity and a frozen feed."""
-    from foryou.demo_command import run_demo_command
+    from foryou.demo_command import DemoFailedError, run_demo_command
 
     settings = settings_from(config, state=state, port=port)
-    summary = run_demo_command(
-        settings, seconds=seconds, report=report, num_people=people, seed=seed, own_state=state is None
-    )
+    try:
+        summary = run_demo_command(
+            settings, seconds=seconds, report=report, num_people=people, seed=seed, own_state=state is None
+        )
+    except DemoFailedError as error:
+        progress_console.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from error
     print_report(summary, "What people did", as_json=as_json)
 
 

@@ -30,7 +30,7 @@ class Client:
         self._http.close()
 
     def feed(self, user_id: str, limit: int = 10, *, explain: bool = False, **context: str) -> dict[str, Any]:
-        """Return one feed; context: device, network, surface, language."""
+        """Return one feed; context: device, network, surface, language, or about=CONTENT_ID."""
         parameters = {"limit": limit, "explain": explain, **context}
         return self._ask("GET", f"/v1/feed/{user_id}", params=parameters)
 

@@ -45,6 +45,7 @@ def prepare_serve_environment(state: Path, *, loopback: bool) -> None:
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",
+        "OPENBLAS_NUM_THREADS": "1",  # one core a process: threads of several processes only fight
     }
     if loopback:
         flags["RAY_SERVE_HAPROXY_BINARY_PATH"] = str(_write_wrapper(state))

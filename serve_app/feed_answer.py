@@ -10,7 +10,7 @@ from messages.identifiers import partition_of
 from messages.updates import Position
 from serve_app.explanations import reasons_of, shortness_of
 from serve_app.model_replica import ModelReplica
-from serve_app.pipeline.ranking_pipeline import RankedSlate
+from serve_app.pipeline.ranking_pipeline import Consideration, RankedSlate
 from serve_app.pipeline.ranking_request import RankingRequest
 from serve_app.pipeline.stage_trace import StageTrace
 
@@ -90,6 +90,36 @@ def _items(slate: RankedSlate, replica: ModelReplica, explain: bool) -> list[dic
             item["explored"] = was_explored
             item["retrieval_score"] = _number(retrieval_score)
     return items
+
+
+def about_content(
+    content_id: str, considered: Consideration | None, slate: RankedSlate, *, limit: int
+) -> dict[str, Any]:
+    """Say how one content scores for this person now, and why it is or is not in the slate.
+
+    considered: None for a content that this replica does not know.
+    """
+    if considered is None:
+        return {"content_id": content_id, "in_slate": False, "why": "no such content is being served"}
+    served = [] if slate.scored is None else slate.scored.contents.content_ids
+    scored, in_slate = considered.scored, content_id in served
+    if in_slate:
+        why = f"proposed by {', '.join(considered.proposed_by)}"
+    elif considered.removed_by is not None:
+        why = f"removed by the filter {considered.removed_by}"
+    elif not considered.proposed_by:
+        why = "no source proposed it"
+    else:
+        why = f"it did not come among the first {limit}"
+    return {
+        "content_id": content_id,
+        "in_slate": in_slate,
+        "why": why,
+        "score": _number(float(scored.scores[0])),
+        "heads": {
+            head: _number(value) for head, value in zip(HEADS, scored.probabilities[0].tolist(), strict=True)
+        },
+    }
 
 
 def _stages(trace: StageTrace) -> list[dict[str, Any]]:

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from learners.user_state import UserState
 from messages.content import ContentFacts
 from messages.events import ContentMetadata, parse_event
-from messages.identifiers import DEFAULT_NUM_PARTITIONS
+from messages.identifiers import DEFAULT_NUM_PARTITIONS, key_of
 from messages.impressions import Impression, ModelVersion
 from serve_app.delta_follower import DeltaFollower
 from serve_app.event_intake import EventIntake, IntakeAnswer
-from serve_app.feed_answer import feed_answer
+from serve_app.feed_answer import about_content, feed_answer
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.person_hydrator import PersonHydrator
 from serve_app.pipeline.ranking_pipeline import RankedSlate, RankingPipeline
@@ -89,6 +89,8 @@ class FeedService:
                 num_partitions=self._num_partitions,
                 explain=request.explain,
             )
+            if request.about is not None:
+                answer["about"] = self._about(request.about, ranking, slate)
             version = self._replica.version
             if slate.scored is not None and version is not None:
                 impression = self._impression(ranking, request_id, slate, version)
@@ -183,6 +185,11 @@ class FeedService:
             },
             "replica": self._replica.statistics(),
         }
+
+    def _about(self, content_id: str, ranking: RankingRequest, slate: RankedSlate) -> dict[str, Any]:
+        row = int(self._replica.state.contents.find(np.array([key_of(content_id)], dtype=np.uint64))[0])
+        considered = None if row < 0 else self._pipeline.consider(ranking, row)
+        return about_content(content_id, considered, slate, limit=ranking.limit)
 
     def _impression(
         self, request: RankingRequest, request_id: str, slate: RankedSlate, version: ModelVersion

@@ -93,3 +93,34 @@ def run(
 def with_labels(batch: ExampleBatch, labels: np.ndarray) -> ExampleBatch:
     assert batch.joined is not None
     return dataclasses.replace(batch, joined=dataclasses.replace(batch.joined, labels=labels))
+
+
+def examples_of(features: FeatureBatch) -> ExampleBatch:
+    """Rows with these features and without labels: to score them, not to learn from them."""
+    count = len(features)
+    nothing = np.zeros(count, dtype=np.uint64)
+    numbers = np.zeros(count, dtype=np.float32)
+    joined = JoinedExamples(
+        rows=np.arange(count),
+        features=features,
+        labels=np.zeros((count, len(HEADS)), dtype=np.uint8),
+        watch_seconds=numbers,
+        slate_positions=np.arange(count),
+        propensities=numbers,
+        served_scores=numbers,
+        request_keys=nothing,
+        arms=[""] * count,
+        model_ids=[""] * count,
+        model_versions=[""] * count,
+    )
+    return ExampleBatch(
+        event_types=np.zeros(count, dtype=np.uint8),
+        times=np.full(count, NOW),
+        user_keys=nothing,
+        content_keys=features.ids["content"],
+        creator_keys=nothing,
+        long_views=np.zeros(count, dtype=np.bool_),
+        watch_seconds=numbers,
+        joined=joined,
+        uploads=None,
+    )

@@ -55,6 +55,10 @@ def feed_routes(service: FeedService, settings: ApiSettings) -> APIRouter:
             bool,
             Query(description="Add each item's predicted heads and propensity, and what the stages did."),
         ] = False,
+        about: Annotated[
+            str | None,
+            Query(max_length=200, description="A content of which to say how it scores, and why or why not."),
+        ] = None,
         device: _Word = "",
         network: _Word = "",
         surface: _Word = "",
@@ -74,6 +78,6 @@ def feed_routes(service: FeedService, settings: ApiSettings) -> APIRouter:
         """
         speed = float("nan") if network_speed is None else network_speed
         context = RequestContext(device, network, surface, language, speed)
-        return json_answer(await service.feed(FeedRequest(user_id, limit, context, explain)))
+        return json_answer(await service.feed(FeedRequest(user_id, limit, context, explain, about)))
 
     return router

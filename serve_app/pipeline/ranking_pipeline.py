@@ -10,7 +10,7 @@ import numpy as np
 
 from messages.arrays import BoolArray, FloatArray
 from serve_app.model_replica import ModelReplica
-from serve_app.pipeline.candidate import Candidates, ScoredCandidates, Slate
+from serve_app.pipeline.candidate import Candidates, Proposal, ScoredCandidates, Slate
 from serve_app.pipeline.ranking_request import RankingRequest
 from serve_app.pipeline.stage_trace import StageTrace
 from serve_app.pipeline.stages import Exploration, Filter, Hydrator, Scorer, Selector, Source
@@ -31,6 +31,19 @@ class RankedSlate:
 
     def __len__(self) -> int:
         return len(self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Consideration:
+    """What the pipeline makes of one content, asked about apart from the slate.
+
+    scored: one row. removed_by: the first filter that would not show it, None where all would.
+    proposed_by: the sources that put it forward for this request.
+    """
+
+    scored: ScoredCandidates
+    removed_by: str | None
+    proposed_by: list[str]
 
 
 class RankingPipeline:
@@ -72,6 +85,24 @@ class RankingPipeline:
         chosen = scored.take(slate.order)
         names = [self._sources[code].name for code in chosen.candidates.source_codes]
         return RankedSlate(chosen, names, slate.propensities, slate.explored, trace)
+
+    def consider(self, request: RankingRequest, row: int) -> Consideration:
+        """Score one content, whatever sources and filters say of it, and tell what they say."""
+        proposals = [source.propose(request) for source in self._sources]
+        contents = self._replica.state.contents
+        alone = Candidates.of(
+            [Proposal.of(np.array([row], dtype=np.int64))], contents.content_keys, contents.creator_keys
+        )
+        refusing = (stage.name for stage in self._filters if not stage.keep(request, alone).all())
+        return Consideration(
+            scored=self._score(request, alone, StageTrace()),
+            removed_by=next(refusing, None),
+            proposed_by=[
+                source.name
+                for source, proposal in zip(self._sources, proposals, strict=True)
+                if row in proposal.rows
+            ],
+        )
 
     def _propose(self, request: RankingRequest, trace: StageTrace) -> Candidates:
         proposals = []

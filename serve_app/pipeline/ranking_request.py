@@ -16,12 +16,14 @@ from messages.impressions import RequestContext
 
 @dataclass(frozen=True, slots=True)
 class FeedRequest:
-    """What a client asks for. limit: contents wanted. explain: with the heads of each item."""
+    """What a client asks for. limit: contents wanted. explain: with the heads of each item. about: the id of
+    a content of which the answer must say how it scores and why it is not there."""
 
     user_id: str
     limit: int
     context: RequestContext = field(default_factory=RequestContext)
     explain: bool = False
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ ROUNDS = 8
 
 
 def learn_a_topic(client: Client, user_id: str, topic: str, patience: float) -> None:
-    """Scroll, like one topic, and assert that the feed has followed, under newer versions, repeating nothing."""
+    """Scroll, like one topic, and assert that the feed follows, under newer versions, repeating nothing."""
     person = Person(user_id, topic, client)
     feeds = []
     for _ in range(ROUNDS):

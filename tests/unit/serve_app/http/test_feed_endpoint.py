@@ -170,3 +170,18 @@ def test_the_store_is_asked_for_rows_of_the_served_lineage(api) -> None:
     api.get("/v1/feed/ada")
 
     assert api.store.groups_asked == [["fake.a"]]
+
+
+def test_asked_about_a_content_the_answer_says_how_it_scores_and_why_it_is_there_or_not(api) -> None:
+    there = api.get("/v1/feed/ada?limit=3&about=c29").json()["about"]
+    behind = api.get("/v1/feed/bob?limit=3&about=c0").json()["about"]
+    served = api.get("/v1/feed/ada?limit=3&about=c29").json()["about"]
+    unknown = api.get("/v1/feed/ada?limit=3&about=nothing").json()["about"]
+
+    assert there["in_slate"]
+    assert there["score"] == pytest.approx(29 / 30, abs=1e-6)
+    assert set(there["heads"]) == set(HEADS)
+    assert not behind["in_slate"]
+    assert behind["why"] == "it did not come among the first 3"
+    assert served["why"] == "removed by the filter previously_served"
+    assert unknown == {"content_id": "nothing", "in_slate": False, "why": "no such content is being served"}

@@ -14,7 +14,6 @@ from learners.user_state import UserState
 from messages.codec import pack, unpack
 from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
-from messages.examples import HEADS, ExampleBatch, JoinedExamples
 from messages.features import FeatureBatch
 from messages.identifiers import key_of
 from messages.impressions import ModelVersion, RequestContext
@@ -27,6 +26,7 @@ from serve_app.pipeline.ranking_pipeline import RankedSlate
 from serve_app.pipeline.ranking_request import FeedRequest
 from serve_app.pipeline.served_model import LearnedModel
 from tests.fakes import NOW, StoredPerson
+from tests.training_batches import examples_of
 
 MODEL = RankingModelSettings(hidden=(32, 16))
 SLOTS = {
@@ -105,36 +105,6 @@ def serve(replica: ModelReplica, stored: StoredPerson, limit: int = 20) -> Ranke
     return build_pipeline(PipelineSettings(), replica, LearnedModel(replica)).rank(ranking)
 
 
-def as_examples(features: FeatureBatch) -> ExampleBatch:
-    count = len(features)
-    nothing = np.zeros(count, dtype=np.uint64)
-    numbers = np.zeros(count, dtype=np.float32)
-    joined = JoinedExamples(
-        rows=np.arange(count),
-        features=features,
-        labels=np.zeros((count, len(HEADS)), dtype=np.uint8),
-        watch_seconds=numbers,
-        slate_positions=np.arange(count),
-        propensities=numbers,
-        served_scores=numbers,
-        request_keys=nothing,
-        arms=[""] * count,
-        model_ids=[""] * count,
-        model_versions=[""] * count,
-    )
-    return ExampleBatch(
-        event_types=np.zeros(count, dtype=np.uint8),
-        times=np.full(count, NOW),
-        user_keys=nothing,
-        content_keys=features.ids["content"],
-        creator_keys=nothing,
-        long_views=np.zeros(count, dtype=np.bool_),
-        watch_seconds=numbers,
-        joined=joined,
-        uploads=None,
-    )
-
-
 @pytest.mark.parametrize("stored", [person(), StoredPerson()], ids=["somebody known", "somebody new"])
 def test_the_training_model_gives_the_logged_features_the_probabilities_that_were_served(
     stored: StoredPerson,
@@ -143,7 +113,7 @@ def test_the_training_model_gives_the_logged_features_the_probabilities_that_wer
     slate = serve(replica, stored)
     assert slate.scored is not None
     logged = FeatureBatch.from_wire(unpack(pack(slate.scored.features.to_wire())))
-    batch = as_examples(logged)
+    batch = examples_of(logged)
     step = TrainingStep(TrainingSettings(model=MODEL))
 
     request = step.pull_request(batch, "m")
