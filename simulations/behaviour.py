@@ -41,20 +41,26 @@ class WatchedSlate:
     """What one person did with n contents.
 
     viewed: bool [n], and not skipped. watch_seconds: float64 [n]. events: wire maps without ids, in order.
+    pleasure: mean satisfaction over the slate, 0 for what was skipped.
     """
 
     viewed: BoolArray
     watch_seconds: DoubleArray
     events: list[dict[str, Any]]
+    pleasure: float = 0.0
 
 
 class Viewer:
-    """One person in one copy of the world, with the memory of the running session."""
+    """One person in one copy of the world, with the memory of the running session.
+
+    moment: seconds since the world began, moved by whoever lets time pass.
+    """
 
     def __init__(self, world: World, person: int) -> None:
         self.world = world
         self.person = person
         self.user_id = world.people.ids[person]
+        self.moment = 0.0
         self._session = -1
         self._mood = 0.0
         self._memory = world.settings.boredom_memory
@@ -74,7 +80,7 @@ class Viewer:
     def logits(self, contents: IntArray) -> DoubleArray:
         """Return the log-odds of a view of each content, were it the next one, float64 [n]."""
         bored = self.world.settings.boredom * self._topic_weights[self.world.contents.topics[contents]]
-        logits: DoubleArray = self.world.true_logits(self.person, contents) + self._mood - bored
+        logits: DoubleArray = self.world.true_logits(self.person, contents, self.moment) + self._mood - bored
         return logits
 
     def watch(self, contents: IntArray, now: float, request_id: str | None = None) -> WatchedSlate:
@@ -85,8 +91,9 @@ class Viewer:
         world, settings = self.world, self.world.settings
         drawn = uniform_draws(settings.seed, _PURPOSES, contents.astype(np.uint64), self.person)
         luck = dict(zip(_DRAWS, drawn, strict=True))
-        likings = world.true_logits(self.person, contents)
-        viewed = self._viewed(contents, likings + self._mood, luck["view"])
+        likings = world.true_logits(self.person, contents, self.moment)
+        places = settings.position_bias * np.log1p(np.arange(len(contents)))
+        viewed = self._viewed(contents, likings + self._mood - places, luck["view"])
         durations = world.contents.durations[contents]
         noise = to_normal(luck["satisfaction"], luck["satisfaction_angle"])
         satisfaction: DoubleArray = 1.0 / (1.0 + np.exp(-(likings + 0.5 * noise)))
@@ -99,7 +106,8 @@ class Viewer:
             event["timestamp"] = now - _EVENT_SPACING * (len(events) - 1 - place)
             if request_id is not None:
                 event["request_id"] = request_id
-        return WatchedSlate(viewed, watch_seconds, events)
+        pleasure = float((satisfaction * viewed).mean()) if len(contents) else 0.0
+        return WatchedSlate(viewed, watch_seconds, events, pleasure)
 
     def _viewed(self, contents: IntArray, logits: DoubleArray, luck: DoubleArray) -> BoolArray:
         """Decide one after the other, since what was just shown bores; moves the session's memory."""

@@ -23,14 +23,16 @@ class FeedPolicy(Protocol):
         ...
 
 
-class _ServedContents:
+class ServedContents:
     """Who was served what: bool [people, contents]."""
 
     def __init__(self, world: World) -> None:
+        self._world = world
         self._served = np.zeros((len(world.people), len(world.contents)), dtype=np.bool_)
 
-    def fresh(self, person: int) -> IntArray:
-        return np.flatnonzero(~self._served[person])
+    def fresh(self, viewer: Viewer) -> IntArray:
+        """Return what is uploaded and was not served to this person."""
+        return np.flatnonzero(~self._served[viewer.person] & self._world.uploaded(viewer.moment))
 
     def serve(self, person: int, contents: IntArray) -> IntArray:
         self._served[person, contents] = True
@@ -42,10 +44,10 @@ class RandomFeed:
 
     def __init__(self, world: World, seed: int) -> None:
         self._generator = np.random.default_rng(seed)
-        self._served = _ServedContents(world)
+        self._served = ServedContents(world)
 
     def feed(self, viewer: Viewer, limit: int) -> IntArray:
-        fresh = self._served.fresh(viewer.person)
+        fresh = self._served.fresh(viewer)
         count = min(limit, len(fresh))
         return self._served.serve(viewer.person, self._generator.choice(fresh, size=count, replace=False))
 
@@ -65,12 +67,12 @@ class PopularFeed:
 
     def __init__(self, world: World, seed: int) -> None:
         self._generator = np.random.default_rng(seed)
-        self._served = _ServedContents(world)
+        self._served = ServedContents(world)
         self._shown = np.zeros(len(world.contents))
         self._viewed = np.zeros(len(world.contents))
 
     def feed(self, viewer: Viewer, limit: int) -> IntArray:
-        fresh = self._served.fresh(viewer.person)
+        fresh = self._served.fresh(viewer)
         mean = self._viewed.sum() / max(self._shown.sum(), 1.0)
         scores = (self._viewed[fresh] + self.prior * mean) / (self._shown[fresh] + self.prior)
         scores += 1e-6 * self._generator.random(len(fresh))  # contents that stand alike come in any order
@@ -91,11 +93,11 @@ class OracleFeed:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._served = _ServedContents(world)
+        self._served = ServedContents(world)
 
     def feed(self, viewer: Viewer, limit: int) -> IntArray:
         settings = self._world.settings
-        fresh = self._served.fresh(viewer.person)
+        fresh = self._served.fresh(viewer)
         topics = self._world.contents.topics[fresh]
         logits = viewer.logits(fresh)
         chosen: list[int] = []

@@ -8,17 +8,22 @@ product of taste, quality, mood and boredom):
                   + w (s_u . v_i) / sqrt(d)                                     hidden style
                   + q_i                                                         quality
                   + mood(u, session) - boredom(topic_i so far in the session)   see `behaviour.py`
+                  - position_bias log(1 + place in the slate)
+                  + boost(i, t)                        trends; T moves with t too, see `dynamics.py`
 
 T, C, s, v, q and m are hidden: a model sees categories, tags, creators, durations and what people do.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from messages.arrays import DoubleArray, IntArray
+from messages.arrays import BoolArray, DoubleArray, IntArray
 from messages.content import ContentFacts
+from simulations.dynamics import DynamicsSettings, WorldDynamics, table_of_tags
 from simulations.hashed_draws import uniform_draws
 from simulations.people import People, draw_people
 from simulations.published_contents import PublishedContents, draw_contents
@@ -49,6 +54,10 @@ class WorldSettings(BaseModel):
     boredom: float = Field(default=0.2, ge=0)
     boredom_memory: float = Field(default=0.85, ge=0, lt=1)
     """What is left of a topic's weight in memory after one more content."""
+    position_bias: float = Field(default=0.0, ge=0)
+    bot_share: float = Field(default=0.0, ge=0, lt=1)
+    """The last so many of the people are bots, see `bots.py`."""
+    dynamics: DynamicsSettings = DynamicsSettings()
 
 
 class World:
@@ -60,9 +69,26 @@ class World:
         shares /= shares.sum()
         self.settings = settings
         self.people: People = draw_people(settings.num_people, shares, settings.style_dimension, generator)
-        self.contents: PublishedContents = draw_contents(
+        contents = draw_contents(
             settings.num_contents, settings.num_creators, shares, settings.style_dimension, generator
         )
+        self.dynamics = WorldDynamics(
+            settings.dynamics,
+            settings.seed,
+            settings.num_topics,
+            table_of_tags(contents.tags),
+            contents.topics,
+        )
+        self.contents: PublishedContents = replace(contents, ages=self.dynamics.upload_ages(contents.ages))
+
+    @property
+    def num_bots(self) -> int:
+        return round(self.settings.bot_share * len(self.people))
+
+    def uploaded(self, time: float) -> BoolArray:
+        """Say which contents are there `time` seconds after the start, bool [contents]."""
+        there: BoolArray = -self.contents.ages <= time
+        return there
 
     def catalogue(self, start_time: float) -> list[ContentFacts]:
         """Return the facts of every content, in the order of their indices; `start_time`: epoch seconds."""
@@ -77,10 +103,13 @@ class World:
         taste: DoubleArray = settings.creator_taste * (liked.astype(np.float64) - disliked)
         return taste
 
-    def true_logits(self, person: int, contents: IntArray) -> DoubleArray:
-        """Return the log-odds of a view in a neutral mood and without boredom, float64 [n]."""
+    def true_logits(self, person: int, contents: IntArray, time: float = 0.0) -> DoubleArray:
+        """Return the log-odds of a view in a neutral mood and without boredom, float64 [n].
+
+        time: seconds since the world began.
+        """
         settings, published = self.settings, self.contents
-        tastes = self.people.topic_tastes[person]
+        tastes = self.dynamics.tastes(person, self.people.topic_tastes[person], time)
         second = published.second_shares[contents]
         style = published.styles[contents] @ self.people.styles[person] / np.sqrt(settings.style_dimension)
         logits: DoubleArray = (
@@ -90,10 +119,11 @@ class World:
             + self.creator_taste(person, published.creators[contents])
             + settings.style_weight * style
             + published.qualities[contents]
+            + self.dynamics.boosts(contents, time)
         )
         return logits
 
-    def true_engagement_probability(self, person: int, contents: IntArray) -> DoubleArray:
+    def true_engagement_probability(self, person: int, contents: IntArray, time: float = 0.0) -> DoubleArray:
         """Return the chance that a person views each content, mood and boredom aside, float64 [n]."""
-        probabilities: DoubleArray = 1.0 / (1.0 + np.exp(-self.true_logits(person, contents)))
+        probabilities: DoubleArray = 1.0 / (1.0 + np.exp(-self.true_logits(person, contents, time)))
         return probabilities
