@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +18,19 @@ from actors.examples_follower import BatchingSettings
 from actors.joiner_actor import JoinerActor
 from actors.learner_actor import LearnerActor, LearnerSettings
 from actors.model_actor import ModelActor, ModelActorSettings, RemoteDeltaSource
-from actors.names import Namespace
+from actors.names import RAY_NAMESPACE, Namespace
 from actors.parameter_client import ParameterClient, RemoteShard
 from actors.shard_host import ShardHost, ShardHostSettings
 from learners.joiner import JoinerSettings
 from learners.training_settings import TrainingSettings
 from parameter_server.routing import ShardRouter, assign_buckets
 
-RAY_NAMESPACE = "foryou"
 _ACTOR_CPUS = 0.1
 _LONG_POLLS = 64
 _READY_SECONDS = 120.0
+_STOP_SECONDS = 8.0
+
+logger = logging.getLogger(__name__)
 
 
 class ClusterPlan(BaseModel):
@@ -69,6 +72,10 @@ class SystemActors:
         }
         return {role: handle for role, handle in named.items() if handle is not None}
 
+    def roles(self) -> list[str]:
+        """Return the names of all parts, as they stand in the actors' own names."""
+        return [*self.workers(), *(f"shard-{shard}" for shard in self.shards)]
+
     def status(self, timeout: float = 10.0) -> dict[str, Any]:
         """Ask every actor how it is. An actor that gives no answer is reported as such."""
         asked = {role: handle.status.remote() for role, handle in self.workers().items()}
@@ -89,8 +96,11 @@ class SystemActors:
 
     def stop(self) -> None:
         """Stop the workers in the order of the data, keep what the shards hold, and end the processes."""
-        for handle in self.workers().values():
-            ray.get(handle.stop.remote())
+        for role, handle in self.workers().items():
+            try:
+                ray.get(handle.stop.remote(), timeout=_STOP_SECONDS)
+            except (ray.exceptions.RayError, TimeoutError):
+                logger.warning("%s did not stop by itself", role, exc_info=True)
         self.write_snapshots()
         for handle in (*self.workers().values(), *self.shards.values()):
             ray.kill(handle)

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 
 LIVE_NAMESPACE = "live"
+RAY_NAMESPACE = "foryou"
+"""Ray's own namespace: all of ours share it, their actors' names differ."""
 _ALLOWED = re.compile(r"[a-z0-9_-]{1,40}")
 
 

@@ -15,7 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from actors.model_groups import counters_plan, model_plan
 from learners.training_settings import TrainingSettings
 from messages.arrays import IntArray
-from messages.updates import COUNTERS_GROUP, PullReply, PullRequest, ShardDelta, Update, UpdateReply
+from messages.updates import (
+    COUNTERS_GROUP,
+    PullReply,
+    PullRequest,
+    ShardDelta,
+    Update,
+    UpdateOutcome,
+    UpdateReply,
+)
 from parameter_server.shard import BucketPositions, ParameterShard
 from parameter_server.snapshots import restore_latest, write_states
 
@@ -57,20 +65,22 @@ class ShardHost:
         self._writer = ThreadPoolExecutor(1, f"snapshots-of-shard-{shard_id}")
         self._writing: Future[Path] | None = None
         self._written_at = time.monotonic()
+        self._has_news = False
 
     def pull(self, request: PullRequest) -> PullReply:
         return self._shard.pull(request)
 
     def apply_update(self, update: Update) -> UpdateReply:
         reply = self._shard.apply_update(update)
-        if time.monotonic() - self._written_at >= self._settings.snapshot_every_seconds:
-            self._begin_snapshot()
+        self._has_news = self._has_news or reply.outcome is UpdateOutcome.APPLIED
+        self._snapshot_if_due()
         return reply
 
     def positions(self, group: str) -> BucketPositions:
         return self._shard.positions(group)
 
     def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta:
+        self._snapshot_if_due()  # this call comes every tick, also when no update does
         return self._shard.deltas_since(group, version, incarnation)
 
     def statistics(self) -> dict[str, Any]:
@@ -86,6 +96,11 @@ class ShardHost:
         self._begin_snapshot()
         assert self._writing is not None
         return str(self._writing.result())
+
+    def _snapshot_if_due(self) -> None:
+        is_due = time.monotonic() - self._written_at >= self._settings.snapshot_every_seconds
+        if is_due and self._has_news:
+            self._begin_snapshot()
 
     def _begin_snapshot(self) -> None:
         """Copy the states (calls wait that long), and write them beside the calls that follow.
@@ -105,3 +120,4 @@ class ShardHost:
             keep=self._settings.snapshots_kept,
         )
         self._written_at = time.monotonic()
+        self._has_news = False

@@ -144,6 +144,7 @@ class System:
             model=self._plan().model,
             ranking=self.settings.training.model,
             feed=self.settings.feed,
+            worker_roles=self._actors.roles(),
             num_replicas=http.replicas,
             max_ongoing_requests=http.max_ongoing_requests,
             max_queued_requests=http.max_queued_requests,

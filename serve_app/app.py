@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import faiss
@@ -23,6 +24,8 @@ from actors.connections import Connections, EndpointSettings
 from actors.feed_publisher import FeedPublisher, StreamUnavailableError
 from actors.model_actor import ModelActorSettings
 from actors.model_groups import model_plan
+from actors.names import RAY_NAMESPACE
+from actors.status_reader import StatusReader
 from actors.user_store import UserStore
 from learners.features.schema import RETRIEVAL_SLOT
 from learners.ranking_model import RankingModelSettings
@@ -63,6 +66,7 @@ class FeedIngress:
         model: ModelActorSettings,
         ranking: RankingModelSettings,
         feed: FeedSettings,
+        worker_roles: Sequence[str],
     ) -> None:
         faiss.omp_set_num_threads(1)
         self._settings = feed
@@ -75,6 +79,8 @@ class FeedIngress:
         )
         self._following = asyncio.create_task(self._follower.run())
         namespace = self._connections.namespace
+        status = StatusReader(namespace, worker_roles, RAY_NAMESPACE)
+        self._reading_status = asyncio.create_task(status.run())
         self._service = FeedService(
             user_store=UserStore(self._connections.redis, namespace),
             catalogue=Catalogue(self._connections.redis, namespace),
@@ -87,6 +93,7 @@ class FeedIngress:
             settings=feed.service,
             metrics=metrics,
             follower=self._follower,
+            workers=lambda: status.latest,
         )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
@@ -100,6 +107,7 @@ class FeedIngress:
     async def __del__(self) -> None:
         if hasattr(self, "_following"):  # else the constructor failed
             self._following.cancel()
+            self._reading_status.cancel()
             await self._connections.close()
 
 
@@ -109,13 +117,15 @@ def build_application(
     model: ModelActorSettings,
     ranking: RankingModelSettings,
     feed: FeedSettings,
+    worker_roles: Sequence[str] = (),
     num_replicas: int = 1,
     max_ongoing_requests: int = 64,
     max_queued_requests: int = 256,
 ) -> serve.Application:
     """Return the application to run. The model actor must be there; `serve.start` sets host and port.
 
-    A replica sheds what it cannot queue with 503 (behind HAProxy the queue would else have no bound).
+    worker_roles: of the actors whose state `/v1/status` tells. A replica sheds what it cannot queue with 503
+    (behind HAProxy the queue would else have no bound).
     """
     from actors.cluster import find_model_actor  # here alone: it brings torch, which no replica needs
 
@@ -129,6 +139,6 @@ def build_application(
         ray_actor_options={"num_cpus": 0.1},
     )
     application: serve.Application = deployment.bind(
-        find_model_actor(endpoints), endpoints, model, ranking, feed
+        find_model_actor(endpoints), endpoints, model, ranking, feed, worker_roles
     )
     return application

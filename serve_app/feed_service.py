@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -56,7 +56,9 @@ class FeedService:
         settings: FeedServiceSettings | None = None,
         metrics: ServingMetrics | None = None,
         follower: DeltaFollower | None = None,
+        workers: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
+        """workers: what joiner, learner, shards and so on last said of themselves, by role."""
         self._user_store = user_store
         self._catalogue = catalogue
         self._publisher = feed_publisher
@@ -67,6 +69,7 @@ class FeedService:
         self._num_partitions = num_partitions
         self._settings = settings or FeedServiceSettings()
         self._follower = follower
+        self._workers = workers
         self._hydrator = PersonHydrator(replica)
         self._turns = UserTurns()
         self._started = clock()
@@ -164,6 +167,9 @@ class FeedService:
                 warnings.append(f"the model is {age:.0f} s old")
         if self._follower is not None and self._follower.last_error is not None:
             warnings.append(f"following the model fails: {self._follower.last_error}")
+        for role, worker in self._workers().items():
+            if not worker["running"]:
+                warnings.append(f"{role} is down: {worker['failure'] or 'it has ended'}")
         return {"live": True, "ready": not reasons, "reasons": reasons, "warnings": warnings}
 
     def status(self) -> dict[str, Any]:
@@ -184,6 +190,7 @@ class FeedService:
                 for partition, position in sorted(self._replica.positions.items())
             },
             "replica": self._replica.statistics(),
+            "workers": dict(self._workers()),
         }
 
     def _about(self, content_id: str, ranking: RankingRequest, slate: RankedSlate) -> dict[str, Any]:

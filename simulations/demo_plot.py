@@ -34,6 +34,8 @@ def save_engagement_plot(path: Path, arms: Mapping[str, EngagementSeries], title
         label, colour, width = _LOOKS[arm]
         series = arms[arm]
         seen = np.isfinite(series.shares)
+        if seen.sum() > 1 and series.errors[seen][-1] > 1.5 * np.median(series.errors[seen]):
+            seen[np.flatnonzero(seen)[-1]] = False  # the run ended within this bin: too few to draw
         times, shares, errors = series.times[seen], series.shares[seen], series.errors[seen]
         if not len(times):
             continue

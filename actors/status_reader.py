@@ -1,0 +1,54 @@
+"""Asks the actors of a namespace how they are, now and then, for whoever must tell it at once."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from actors.names import Namespace
+from actors.remote_actor import RemoteActor
+
+_EVERY_SECONDS = 1.0
+_ANSWER_SECONDS = 2.0
+
+
+class StatusReader:
+    """Keeps the last answers. A part that gives none in time is shown as not running."""
+
+    def __init__(self, namespace: Namespace, roles: Sequence[str], ray_namespace: str) -> None:
+        """roles: as in the actors' names; shards answer `statistics`, all others `status`."""
+        self._actors = {role: RemoteActor(namespace.actor(role), ray_namespace) for role in roles}
+        self.latest: dict[str, Any] = {}
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        while True:
+            answers = await asyncio.gather(*(self._ask(role) for role in self._actors))
+            self.latest = dict(zip(self._actors, answers, strict=True))
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    async def _ask(self, role: str) -> dict[str, Any]:
+        method = "statistics" if role.startswith("shard-") else "status"
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                answer: dict[str, Any] = await self._actors[role].call(method)
+        except TimeoutError:
+            return {"running": False, "failure": f"no answer in {_ANSWER_SECONDS:.0f} s"}
+        return {"running": True, "failure": None} | _for_json(answer)
+
+
+def _for_json(value: Any) -> Any:
+    """Turn into plain values; NaN, which stands before anything was measured, is no JSON and becomes None."""
+    if isinstance(value, dict):
+        return {str(key): _for_json(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_for_json(part) for part in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return _for_json(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
