@@ -87,6 +87,14 @@ class RatesByKey(Mapping[int, DecayedRates]):
     def __contains__(self, key: object) -> bool:
         return key in self._rows
 
+    def packed(self, key: int) -> bytes | None:
+        """Return one row as five float64, in the order of DecayedRates' fields."""
+        return self._rows.get(key)
+
+    def rows(self) -> Iterator[tuple[int, tuple[float, ...]]]:
+        """Yield every key with its row, oldest touch first."""
+        return zip(self._rows, _ROW.iter_unpack(b"".join(self._rows.values())), strict=True)
+
     def arrays(self) -> tuple[IdArray, DoubleArray]:
         """Return keys uint64 [n] and rows float64 [n, 5] in the order of DecayedRates' fields."""
         keys = np.fromiter(self._rows, dtype=np.uint64, count=len(self._rows))

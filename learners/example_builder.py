@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from learners.open_impressions import OpenSlate
-from messages.content import ContentFacts, Uploads
+from learners.replayed_features import SlateFeatures, features_of_rows
+from messages.content import ContentColumns, ContentFacts, Uploads
 from messages.events import EVENT_TYPE_CODES
 from messages.examples import HEADS, ExampleBatch, JoinedExamples
-from messages.features import FeatureBatch
 from messages.identifiers import MISSING_KEY
 
 
@@ -92,7 +92,7 @@ def _joined_columns(joined: list[tuple[int, OpenSlate, int, bytes, float]]) -> J
     in_slate = np.array(places, dtype=np.int64)
     return JoinedExamples(
         rows=np.array(rows, dtype=np.int64),
-        features=_features(slates, in_slate),
+        features=features_of_rows(_with_contents(slates), places),
         labels=np.frombuffer(b"".join(labels), dtype=np.uint8).reshape(len(rows), len(HEADS)),
         watch_seconds=np.array(watched, dtype=np.float32),
         slate_positions=in_slate,
@@ -110,20 +110,5 @@ def _joined_columns(joined: list[tuple[int, OpenSlate, int, bytes, float]]) -> J
     )
 
 
-def _features(slates: tuple[OpenSlate, ...], places: np.ndarray[Any, np.dtype[np.int64]]) -> FeatureBatch:
-    """Stack the slates, each once, and take the rows out in one go: many small takes cost far more."""
-    distinct = list({id(slate): slate for slate in slates}.values())
-    parts: list[FeatureBatch] = []
-    starts: dict[int, int] = {}
-    start = 0
-    for slate in distinct:
-        assert slate.features is not None, "only a slate with features is joined"
-        starts[id(slate)] = start
-        parts.append(slate.features)
-        start += len(slate.features)
-    first_rows = np.array([starts[id(slate)] for slate in slates], dtype=np.int64)
-    if any(part.counters is None for part in parts):
-        # A replay has none, live traffic has them all; where somebody mixes the two in one namespace, the
-        # learner adds them to all.
-        parts = [FeatureBatch(part.ids, part.bags, part.dense, None) for part in parts]
-    return FeatureBatch.concatenate(parts).take(first_rows + places)
+def _with_contents(slates: tuple[OpenSlate, ...]) -> list[tuple[SlateFeatures, ContentColumns]]:
+    return [(slate.features, slate.impression.contents) for slate in slates if slate.features is not None]

@@ -19,6 +19,8 @@ _DOUBLES = np.dtype(np.float64)
 _KEYS = np.dtype(np.uint64)
 _OFFSETS = np.dtype(np.int64)
 
+MAX_PROFILE_FIELDS = 64
+
 _BREAKS = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
 """What a map of the wrong shape makes of a decoder that trusts it."""
 
@@ -58,8 +60,20 @@ def _check(impression: Impression, shape: FeatureShape) -> None:
     check_column("scores", impression.scores, _FLOATS, (num_contents,))
     if len(contents.creator_keys) != num_contents or len(contents.category_keys) != num_contents:
         raise InvalidEventError("contents", "columns differ in length")
+    if impression.profile is not None and not _is_profile(impression.profile):
+        raise InvalidEventError("profile", f"must be a map of at most {MAX_PROFILE_FIELDS} short texts")
     if impression.features is not None:
         shape.check(impression.features, num_contents)
+
+
+def _is_profile(profile: object) -> bool:
+    return (
+        isinstance(profile, Mapping)
+        and len(profile) <= MAX_PROFILE_FIELDS
+        and all(
+            type(text) is str and len(text) <= MAX_ID_LENGTH for field in profile.items() for text in field
+        )
+    )
 
 
 def _named(raw: Mapping[str, Any], error: Exception) -> InvalidEventError:

@@ -6,7 +6,9 @@ import struct
 from collections.abc import Container
 
 from learners.compact_features import pack_features, unpack_features
+from learners.features.person_snapshot import MARK, PersonSnapshot
 from learners.packed_keys import pack_keys, unpack_keys
+from learners.replayed_features import SlateFeatures
 from messages.codec import MalformedMessageError, pack, unpack
 from messages.features import FeatureBatch
 
@@ -18,8 +20,8 @@ class JoinState:
 
     recent: 64-bit event key -> stream time of its last sighting, oldest sighting first. marks: request key ->
     place in the slate -> marks (`learners/labels.py`), in order of the first event at each. features: request
-    key -> features of an open impression that came without (a replay): they were computed from the state
-    before it, which is gone.
+    key -> features of an open impression that came without (a replay), or what they are assembled from: they
+    tell of the state before it, which is gone.
     """
 
     __slots__ = ("_features", "_marks", "_recent")
@@ -27,7 +29,7 @@ class JoinState:
     def __init__(self) -> None:
         self._recent: dict[int, float] = {}
         self._marks: dict[int, dict[int, int]] = {}
-        self._features: dict[int, FeatureBatch | bytes] = {}
+        self._features: dict[int, SlateFeatures | bytes] = {}
 
     def see(self, event_key: int, now: float, horizon: float, max_events: int) -> bool:
         """Note that an event came and say whether it had come before, within `horizon` seconds of `now`.
@@ -61,22 +63,25 @@ class JoinState:
             places = self._marks[request_key] = {}
         places[place] = marks
 
-    def keep_features(self, request_key: int, features: FeatureBatch, open_requests: Container[int]) -> None:
+    def keep_features(self, request_key: int, features: SlateFeatures, open_requests: Container[int]) -> None:
         """Keep the features of a replayed impression as long as it is open."""
         for closed in [key for key in self._features if key not in open_requests]:
             del self._features[closed]
         self._features[request_key] = features
 
-    def features_of(self, request_key: int) -> FeatureBatch | None:
+    def features_of(self, request_key: int) -> SlateFeatures | None:
         """Return what `keep_features` was given."""
         features = self._features.get(request_key)
         if isinstance(features, bytes):
-            return unpack_features(features)
+            snapshot = features.startswith(MARK)
+            return PersonSnapshot.from_bytes(features) if snapshot else unpack_features(features)
         return features
 
     def to_bytes(self) -> bytes:
         for request_key, features in self._features.items():
-            if isinstance(features, FeatureBatch):
+            if isinstance(features, PersonSnapshot):
+                self._features[request_key] = features.to_bytes()
+            elif isinstance(features, FeatureBatch):
                 self._features[request_key] = pack_features(features)
         marks = [
             (request_key, place, bits)

@@ -10,9 +10,8 @@ from `replay_from` up to the position of the states in the store.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,33 +25,17 @@ from learners.labels import labels_of
 from learners.open_impressions import OpenImpressions, OpenSlate
 from learners.people import People, Person, StoredStates
 from learners.release import DeadLetter, JoinerCounts, Release
+from learners.replayed_features import FeatureAssembler, replayed_features
 from learners.stream_clock import StreamClock
-from learners.user_state import UserState
 from learners.user_state_settings import UserStateSettings
 from learners.watch_outcome import watch_outcome
-from messages.content import ContentColumns, ContentFacts
+from messages.content import ContentFacts
 from messages.events import TERMINAL_EVENT_TYPES, InvalidEventError
-from messages.features import FeatureBatch
 from messages.feed import FeedMessage
 from messages.identifiers import DEFAULT_NUM_PARTITIONS, MISSING_KEY, key_of
-from messages.impressions import Impression, RequestContext
-from messages.updates import CounterRows
+from messages.impressions import Impression
 
 __all__ = ["DeadLetter", "FeatureAssembler", "JoinerSettings", "PartitionJoiner", "Release"]
-
-
-class FeatureAssembler(Protocol):
-    """`learners.features.assembly.assemble`, or a stand-in."""
-
-    def __call__(
-        self,
-        state: UserState,
-        profile: Mapping[str, Any] | None,
-        context: RequestContext,
-        contents: ContentColumns,
-        now: float,
-        counters: CounterRows | None,
-    ) -> FeatureBatch: ...
 
 
 class JoinerSettings(BaseModel):
@@ -198,9 +181,7 @@ class PartitionJoiner:
             user_id = impression.user_id
             person = self._people[user_id]
             moment = min(impression.timestamp, now)
-            slate.features = self._assemble(
-                person.state, None, impression.context, impression.contents, moment, None
-            )
+            slate.features = replayed_features(self._assemble, impression, person.state, moment)
             person.join.keep_features(slate.request_key, slate.features, self._open.requests_of(user_id))
             self._people.mark_changed(user_id, person, now)
 

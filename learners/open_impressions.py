@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from learners.replayed_features import SlateFeatures
 from learners.watch_outcome import ContentTraits
-from messages.features import FeatureBatch
 from messages.identifiers import MISSING_KEY, key_of
 from messages.impressions import Impression
 
@@ -16,7 +16,8 @@ class OpenSlate:
 
     opened: stream time of its record. clock_position: the FEED position that had set the stream time then.
     traits: per place. places: content key -> place, the first where a slate shows a content twice.
-    features: as served or assembled; None after a restart where the person's join state holds them.
+    features: as served, or what they will be assembled from; None after a restart where the person's join
+    state holds them.
     """
 
     impression: Impression
@@ -25,7 +26,7 @@ class OpenSlate:
     clock_position: int
     traits: list[ContentTraits]
     places: dict[int, int]
-    features: FeatureBatch | None
+    features: SlateFeatures | None
 
     @classmethod
     def of(cls, impression: Impression, opened: float, clock_position: int) -> OpenSlate:

@@ -99,8 +99,9 @@ class SpanCutter:
             return False
         if message.header.previous != part.read:
             raise LostExamplesError(
-                f"partition {message.partition}: message {message.sequence} follows {message.header.previous}, "
-                f"but {part.read} was read last; restore a snapshot that the stream still reaches"
+                f"partition {message.partition}: message {message.sequence} follows "
+                f"{message.header.previous}, but {part.read} was read last; "
+                f"restore a snapshot that the stream still reaches"
             )
         part.read = message.sequence
         part.waiting.append(message)

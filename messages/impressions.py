@@ -59,7 +59,8 @@ class Impression:
 
     timestamp: epoch seconds by the server's clock. propensities: the probability with which the policy put
     each content at its place, float32 [n]. scores: the final score, float32 [n]. features: as scored; None
-    in a replay, where the joiner computes the person's and the learner the counters'.
+    in a replay, where the joiner computes the person's and the learner the counters'. profile: of a replay's
+    person, whom no store knows; its fields become traits.
     """
 
     request_id: str
@@ -73,6 +74,7 @@ class Impression:
     scores: FloatArray
     sources: list[str]
     features: FeatureBatch | None
+    profile: Mapping[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.contents)
@@ -90,7 +92,7 @@ class Impression:
             "scores": self.scores,
             "sources": self.sources,
             "features": None if self.features is None else self.features.to_wire(),
-        }
+        } | ({} if self.profile is None else {"profile": dict(self.profile)})
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Impression:
@@ -106,4 +108,5 @@ class Impression:
             scores=np.asarray(wire["scores"], dtype=np.float32),
             sources=wire["sources"],
             features=None if wire["features"] is None else FeatureBatch.from_wire(wire["features"]),
+            profile=wire.get("profile"),
         )

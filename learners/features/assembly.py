@@ -23,7 +23,7 @@ from learners.features.user_features import (
     user_ids,
 )
 from learners.user_state import UserState
-from messages.arrays import IdArray
+from messages.arrays import FloatArray, IdArray
 from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
 from messages.features import FeatureBatch, IdBags
@@ -53,7 +53,7 @@ def assemble(
     n = len(contents)
     user_dense = user_dense_features(state, context, now)
     shared = user_ids(state, context, now)
-    buckets = _BUCKET_KEYS[duration_buckets(contents.durations)]
+    buckets = duration_bucket_keys(contents.durations)
     on_surface = crossed(shared["surface"], np.concatenate([contents.category_keys, buckets]))
     dense = np.empty((n, len(DENSE_FEATURES)), dtype=np.float32)
     dense[:, :NUM_USER_DENSE] = user_dense
@@ -84,10 +84,16 @@ def assemble_person(
     return assemble(state, profile, context, _NO_CONTENT, now, None)
 
 
-def crossed(key: int, keys: IdArray) -> IdArray:
-    """Return a key for each pair, uint64 [n]; MISSING_KEY where either side is missing."""
-    pairs = mix(np.uint64(key) ^ mix(keys))
-    return np.where((keys == MISSING_KEY) | (key == MISSING_KEY), np.uint64(MISSING_KEY), pairs)
+def crossed(key: int | IdArray, keys: IdArray) -> IdArray:
+    """Return a key for each pair, uint64 [n]; MISSING_KEY where either side is missing. key: one, or n."""
+    first = np.asarray(key, dtype=np.uint64)
+    pairs = mix(first ^ mix(keys))
+    return np.where((keys == MISSING_KEY) | (first == MISSING_KEY), np.uint64(MISSING_KEY), pairs)
+
+
+def duration_bucket_keys(durations: FloatArray) -> IdArray:
+    """Return the key of each duration's bucket, uint64 [n]."""
+    return _BUCKET_KEYS[duration_buckets(durations)]
 
 
 _NO_CONTENT = ContentColumns.of([ContentFacts("", "", 0.0, ContentMetadata())])

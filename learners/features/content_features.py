@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from typing import Any
 
 import numpy as np
 
@@ -28,26 +29,57 @@ def pair_dense_features(
     """
     category_keys, category_rows = state.categories.arrays()
     creator_keys, creator_rows = state.creators.arrays()
-    table = _group_table(np.concatenate([category_rows, creator_rows]), now)
-    category = table[_row_of(category_keys, contents.category_keys)]
-    creator = table[_row_of(creator_keys, contents.creator_keys, first=len(category_keys))]
-    known = np.isfinite(contents.durations)
-    log_durations = np.where(known, np.log1p(np.where(known, contents.durations, 0)) / 3 - 1, 0)
-    ages = np.maximum(now - contents.upload_times, 0.0)
+    table = _with_unknown(group_columns(np.concatenate([category_rows, creator_rows]), now))
     content_keys = contents.content_keys.tolist()
-    columns = np.empty((len(contents), len(PAIR_DENSE_FEATURES)), dtype=np.float32)
-    columns[:, 0] = category[:, _TERMINALS] / max(state.overall.terminals, 1.0)
+    return pair_columns(
+        table[_row_of(category_keys, contents.category_keys)],
+        table[_row_of(creator_keys, contents.creator_keys, first=len(category_keys))],
+        state.overall.terminals,
+        (
+            _is_in(contents.creator_keys.tolist(), state.followed_creators),
+            _is_in(content_keys, set(state.history.tolist())),
+            _is_in(content_keys, set(state.liked.tolist())),
+        ),
+        (user_dense[0], user_dense[1]),
+        contents.durations,
+        contents.upload_times,
+        contents.tags.lengths(),
+        now,
+    )
+
+
+def pair_columns(
+    category: DoubleArray,
+    creator: DoubleArray,
+    terminals: float | DoubleArray,
+    memberships: tuple[Any, Any, Any],
+    own_rates: tuple[Any, Any],
+    durations: FloatArray,
+    upload_times: DoubleArray,
+    num_tags: IntArray,
+    now: float | DoubleArray,
+) -> FloatArray:
+    """Put the columns of PAIR_DENSE_FEATURES together, float32 [n, P].
+
+    category, creator: [n, 6] as from `group_columns`, zeros for one never met. memberships: creator followed,
+    content in history, content liked; own_rates: the person's engage and long-view rate. These, terminals and
+    now: of one person, or [n] each.
+    """
+    known = np.isfinite(durations)
+    log_durations = np.where(known, np.log1p(np.where(known, durations, 0)) / 3 - 1, 0)
+    ages = np.maximum(now - upload_times, 0.0)
+    columns = np.empty((len(durations), len(PAIR_DENSE_FEATURES)), dtype=np.float32)
+    columns[:, 0] = category[:, _TERMINALS] / np.maximum(terminals, 1.0)
     columns[:, 1:6] = category[:, :_TERMINALS]
     columns[:, 6:11] = creator[:, :_TERMINALS]
-    columns[:, 11] = _is_in(contents.creator_keys.tolist(), state.followed_creators)
-    columns[:, 12] = _is_in(content_keys, set(state.history.tolist()))
-    columns[:, 13] = _is_in(content_keys, set(state.liked.tolist()))
+    for column, members in enumerate(memberships, start=11):
+        columns[:, column] = members
     columns[:, 14] = log_durations
     columns[:, 15] = known
-    columns[:, 16] = log_durations * user_dense[0]
-    columns[:, 17] = log_durations * user_dense[1]
+    columns[:, 16] = log_durations * own_rates[0]
+    columns[:, 17] = log_durations * own_rates[1]
     columns[:, 18] = np.log1p(ages / _HOUR) / 6
-    columns[:, 19] = np.minimum(contents.tags.lengths(), 10) / 5
+    columns[:, 19] = np.minimum(num_tags, 10) / 5
     return columns
 
 
@@ -59,23 +91,27 @@ def duration_buckets(durations: FloatArray) -> IntArray:
 
 
 _TERMINALS = 5
-"""Column of `_group_table` that holds the plain count."""
+"""Column of `group_columns` that holds the plain count."""
 
 
-def _group_table(rates: DoubleArray, now: float) -> DoubleArray:
+def group_columns(rates: DoubleArray, now: float | DoubleArray) -> DoubleArray:
     """Turn a person's rates per category or creator, float64 [g, 5] as in DecayedRates, into columns.
 
-    Engage rate, long-view rate, preference, log terminals, recency, terminals: float64 [1 + g, 6], where row
-    0 stands for a group that was never met.
+    Engage rate, long-view rate, preference, log terminals, recency, terminals: float64 [g, 6]. now: one or g.
     """
     last_times, terminals, hits, preferences = rates[:, 0], rates[:, 1], rates[:, 2:4], rates[:, 4]
-    table = np.zeros((len(rates) + 1, 6))
-    table[1:, :2] = smoothed_rate(hits, terminals[:, None], _PRIORS, _STRENGTH)
-    table[1:, 2] = np.tanh(preferences / 4)
-    table[1:, 3] = np.log1p(terminals) / 3
-    table[1:, 4] = 1 / (1 + np.log1p(np.maximum(now - last_times, 0.0) / _MINUTE))
-    table[1:, 5] = terminals
+    table = np.empty((len(rates), 6))
+    table[:, :2] = smoothed_rate(hits, terminals[:, None], _PRIORS, _STRENGTH)
+    table[:, 2] = np.tanh(preferences / 4)
+    table[:, 3] = np.log1p(terminals) / 3
+    table[:, 4] = 1 / (1 + np.log1p(np.maximum(now - last_times, 0.0) / _MINUTE))
+    table[:, 5] = terminals
     return table
+
+
+def _with_unknown(table: DoubleArray) -> DoubleArray:
+    """Put a row of zeros before all others: a group that was never met."""
+    return np.concatenate([np.zeros((1, table.shape[1])), table])
 
 
 def _row_of(known: IdArray, keys: IdArray, first: int = 0) -> IntArray:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,11 @@ _STRENGTH = 3.0
 
 def user_dense_features(state: UserState, context: RequestContext, now: float) -> FloatArray:
     """Compute the columns of USER_DENSE_FEATURES, float32 [NUM_USER_DENSE]. now: epoch seconds."""
+    return np.array(user_dense_values(state, context, now), dtype=np.float32)
+
+
+def user_dense_values(state: UserState, context: RequestContext, now: float) -> list[float]:
+    """Compute the columns of USER_DENSE_FEATURES in plain Python, before they are rounded to float32."""
     overall, recent = state.overall, state.recent
     fade = 2.0 ** (-max(now - recent.last_time, 0.0) / DEFAULT_SETTINGS.recent_half_life_seconds)
     engaged = state.history_engaged[:-11:-1].tolist()
@@ -36,34 +43,31 @@ def user_dense_features(state: UserState, context: RequestContext, now: float) -
     day_angle = 2 * math.pi * (now % _DAY) / _DAY
     week_angle = 2 * math.pi * (now % (7 * _DAY)) / (7 * _DAY)
     speed_known = math.isfinite(context.network_speed) and context.network_speed >= 0
-    return np.array(
-        [
-            log_odds_ratio(overall.engaged, overall.terminals, ENGAGE_PRIOR, _STRENGTH),
-            log_odds_ratio(overall.long_views, overall.terminals, LONG_VIEW_PRIOR, _STRENGTH),
-            math.log1p(overall.terminals) / 4,
-            math.tanh(overall.preference / 4),
-            log_odds_ratio(fade * recent.engaged, fade * recent.terminals, ENGAGE_PRIOR, _STRENGTH),
-            log_odds_ratio(fade * recent.long_views, fade * recent.terminals, LONG_VIEW_PRIOR, _STRENGTH),
-            math.log1p(fade * recent.terminals) / 4,
-            _share_of_last(engaged, 1),
-            _share_of_last(engaged, 3),
-            _share_of_last(engaged, 10),
-            math.log1p(since_event) / 8,
-            math.log1p(state.session_contents) / 4,
-            math.log1p(max(state.last_event_time - state.session_started, 0.0)) / 8,
-            math.log1p(state.num_sessions) / 4,
-            math.log1p(state.num_contents) / 6,
-            math.log1p(state.average_session_seconds) / 8,
-            math.log1p(state.average_session_contents) / 4,
-            math.sin(day_angle),
-            math.cos(day_angle),
-            math.sin(week_angle),
-            math.cos(week_angle),
-            math.log1p(context.network_speed) / 5 if speed_known else 0.0,
-            float(speed_known),
-        ],
-        dtype=np.float32,
-    )
+    return [
+        log_odds_ratio(overall.engaged, overall.terminals, ENGAGE_PRIOR, _STRENGTH),
+        log_odds_ratio(overall.long_views, overall.terminals, LONG_VIEW_PRIOR, _STRENGTH),
+        math.log1p(overall.terminals) / 4,
+        math.tanh(overall.preference / 4),
+        log_odds_ratio(fade * recent.engaged, fade * recent.terminals, ENGAGE_PRIOR, _STRENGTH),
+        log_odds_ratio(fade * recent.long_views, fade * recent.terminals, LONG_VIEW_PRIOR, _STRENGTH),
+        math.log1p(fade * recent.terminals) / 4,
+        _share_of_last(engaged, 1),
+        _share_of_last(engaged, 3),
+        _share_of_last(engaged, 10),
+        math.log1p(since_event) / 8,
+        math.log1p(state.session_contents) / 4,
+        math.log1p(max(state.last_event_time - state.session_started, 0.0)) / 8,
+        math.log1p(state.num_sessions) / 4,
+        math.log1p(state.num_contents) / 6,
+        math.log1p(state.average_session_seconds) / 8,
+        math.log1p(state.average_session_contents) / 4,
+        math.sin(day_angle),
+        math.cos(day_angle),
+        math.sin(week_angle),
+        math.cos(week_angle),
+        math.log1p(context.network_speed) / 5 if speed_known else 0.0,
+        float(speed_known),
+    ]
 
 
 def user_ids(state: UserState, context: RequestContext, now: float) -> dict[str, int]:
@@ -78,6 +82,7 @@ def user_ids(state: UserState, context: RequestContext, now: float) -> dict[str,
     }
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def context_key(name: str, value: str) -> int:
     """Return the key of a value in the table that all fields of the context share; "" is MISSING_KEY."""
     return key_of(f"{name}={value}") if value else key_of("")
@@ -90,12 +95,18 @@ def engaged_history(state: UserState) -> IdArray:
 
 def preferred_categories(state: UserState) -> IdArray:
     """Return the categories liked best, uint64 [<= MAX_PREFERRED_CATEGORIES]: by engagement above average."""
-    keys, rows = state.categories.arrays()
-    _, terminals, engaged, _, preferences = rows.T
-    liking = preferences + engaged - ENGAGE_PRIOR * terminals
-    best = np.argsort(-liking, kind="stable")[:MAX_PREFERRED_CATEGORIES]
-    preferred: IdArray = keys[best[liking[best] > 0]]
-    return preferred
+    return np.array(preferred_category_keys(state), dtype=np.uint64)
+
+
+def preferred_category_keys(state: UserState) -> list[int]:
+    """Return `preferred_categories` as plain numbers, best first; of equals the one touched longest ago."""
+    liked = [
+        (preference + engaged - ENGAGE_PRIOR * terminals, key)
+        for key, (_, terminals, engaged, _, preference) in state.categories.rows()
+    ]
+    liked = [pair for pair in liked if pair[0] > 0]
+    liked.sort(key=itemgetter(0), reverse=True)  # stable
+    return [key for _, key in liked[:MAX_PREFERRED_CATEGORIES]]
 
 
 def profile_traits(profile: Mapping[str, Any] | None) -> IdArray:

@@ -42,3 +42,9 @@ def test_replayed_impressions_get_the_same_features_without_counters(make_impres
     joined = join(make_impression("r1", "eve", ["cat", "dog"], TIME, served=False))
     assert joined.dense.shape == (1, len(DENSE_FEATURES))
     assert joined.counters is None
+
+
+def test_the_profile_of_a_replayed_impression_becomes_traits(make_impression: Any) -> None:
+    wire = make_impression("r1", "eve", ["cat", "dog"], TIME, served=False)
+    assert len(join(wire).bags["traits"].values) == 0
+    assert join(wire | {"profile": {"age": "18", "city": "Oslo"}}).bags["traits"].lengths().tolist() == [2]

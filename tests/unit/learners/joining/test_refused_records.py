@@ -83,6 +83,8 @@ def without(wire: dict[str, Any], *path: str) -> dict[str, Any]:
         (lambda wire: wire | {"contents": wire["contents"] | {"tags": [1]}}, "contents"),
         (lambda wire: wire | {"propensities": np.zeros(1, np.float32)}, "propensities"),
         (lambda wire: wire | {"scores": ["high", "low"]}, "scores"),
+        (lambda wire: wire | {"profile": {"age": 18}}, "profile"),
+        (lambda wire: wire | {"profile": "young"}, "profile"),
         (lambda wire: wire | {"contents": EMPTY}, "contents"),
         (lambda wire: without(wire, "features", "dense"), "features"),
         (lambda wire: wire | {"features": wire["features"] | {"counters": None}}, "features.counters"),
