@@ -34,7 +34,8 @@ def start_ray(settings: SystemSettings, address: str | None = None) -> None:
         logging_level=logging.ERROR,
         **own,
     )
-    logging.getLogger("ray.serve").setLevel(logging.ERROR)
+    # A filter, since Serve sets its logger's level again when it starts.
+    logging.getLogger("ray.serve").addFilter(lambda record: record.levelno >= logging.WARNING)
 
 
 def ray_address() -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -155,6 +157,11 @@ class System:
     def stop(self) -> None:
         """Stop what was started, in the reverse order. Safe to call twice."""
         started = time.monotonic()
+        with _captured_prints():
+            self._stop_everything()
+        logger.info("stopped in %.1f s", time.monotonic() - started)
+
+    def _stop_everything(self) -> None:
         if self._serve_started:
             from ray import serve
 
@@ -170,4 +177,15 @@ class System:
             self._services.stop()
             self._services = None
         self._state.release()
-        logger.info("stopped in %.1f s", time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _captured_prints() -> Iterator[None]:
+    """Keep from the terminal what Ray prints of actors that we end ourselves; it goes to the log instead."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            yield
+    finally:
+        if printed.getvalue():
+            logger.debug("while stopping: %s", printed.getvalue())
