@@ -1,0 +1,83 @@
+"""What the KPIs read of an EXAMPLES message: whole numbers, so that sums do not depend on their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TypeAlias
+
+import numpy as np
+
+from messages.arrays import AnyArray, BoolArray, ByteArray, DoubleArray, IdArray, IntArray
+from messages.events import EVENT_TYPE_CODES
+from messages.examples import HEADS, ExampleBatch
+from messages.features import FeatureBatch
+from messages.identifiers import MISSING_KEY
+from monitoring.session_intervals import DAY_MS
+
+AgeReader: TypeAlias = Callable[[FeatureBatch], DoubleArray]
+"""Gives the ages of n contents in seconds, NaN where unknown: only learners know where features stand."""
+
+UNKNOWN_AGE = -1
+_UPLOAD = EVENT_TYPE_CODES["content_upload"]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRows:
+    """n events of people (uploads are none).
+
+    times_ms, days: since 1970, UTC. labels: LabelKind, uint8 [n, heads], untrained for orphans. ages: of the
+    content, whole seconds, or UNKNOWN_AGE. arms, model_ids: of the impression, empty for orphans.
+    """
+
+    user_keys: IdArray
+    event_types: ByteArray
+    times_ms: IntArray
+    days: IntArray
+    watch_ms: IntArray
+    creator_keys: IdArray
+    category_keys: IdArray
+    labels: ByteArray
+    ages: IntArray
+    arms: AnyArray
+    model_ids: AnyArray
+
+    def __len__(self) -> int:
+        return len(self.user_keys)
+
+    @classmethod
+    def of(cls, batch: ExampleBatch, content_ages: AgeReader | None = None) -> EventRows:
+        count = len(batch)
+        labels = np.zeros((count, len(HEADS)), dtype=np.uint8)
+        categories = np.full(count, MISSING_KEY, dtype=np.uint64)
+        ages = np.full(count, UNKNOWN_AGE, dtype=np.int64)
+        arms, model_ids = np.full(count, "", dtype=object), np.full(count, "", dtype=object)
+        joined = batch.joined
+        if joined is not None:
+            labels[joined.rows] = joined.labels
+            if "category" in joined.features.ids:
+                categories[joined.rows] = joined.features.ids["category"]
+            if content_ages is not None:
+                known = np.nan_to_num(content_ages(joined.features), nan=UNKNOWN_AGE)
+                ages[joined.rows] = np.floor(known).astype(np.int64)
+            arms[joined.rows] = joined.arms
+            model_ids[joined.rows] = joined.model_ids
+        times_ms = np.rint(batch.times * 1000).astype(np.int64)
+        rows = cls(
+            user_keys=batch.user_keys,
+            event_types=batch.event_types,
+            times_ms=times_ms,
+            days=times_ms // DAY_MS,
+            watch_ms=np.rint(np.nan_to_num(batch.watch_seconds).astype(np.float64) * 1000).astype(np.int64),
+            creator_keys=batch.creator_keys,
+            category_keys=categories,
+            labels=labels,
+            ages=ages,
+            arms=arms,
+            model_ids=model_ids,
+        )
+        uploads = batch.event_types == _UPLOAD
+        return rows.take(~uploads) if uploads.any() else rows
+
+    def take(self, which: BoolArray) -> EventRows:
+        return EventRows(*(getattr(self, field.name)[which] for field in fields(self)))
