@@ -7,10 +7,10 @@ facts of new contents go to the replicas. Values are absolute, so a delta that c
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -20,12 +20,13 @@ from actors.background import BackgroundTask
 from actors.catalogue import Catalogue, CatalogueChanges
 from actors.connections import Connections, EndpointSettings
 from actors.delta_assembly import is_worth_sending, merge_shard_deltas
+from actors.delta_log import DeltaLog
 from actors.remote_actor import RemoteActor
 from actors.user_store import UserStore
 from messages.content import ContentColumns
 from messages.identifiers import keys_of
 from messages.impressions import ModelVersion
-from messages.updates import COUNTERS_GROUP, ModelDelta, ShardDelta
+from messages.updates import COUNTERS_GROUP, ModelDelta, Rows, ShardDelta
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class ModelActor:
         self._shards = list(shards)
         self._settings = settings
         self._changed = threading.Condition()
-        self._deltas: deque[ModelDelta] = deque(maxlen=settings.deltas_kept)
+        self._log = DeltaLog(settings.deltas_kept)
         self._full_wanted = threading.Event()
         self._cursors: dict[tuple[int, str], tuple[int, str]] = {}
         self._catalogue_cursor: str | None = None
@@ -94,7 +95,7 @@ class ModelActor:
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while True:
-                found = self._deltas_from(counter)
+                found = self._log.after(counter)
                 if found:
                     return found
                 if found is None:
@@ -105,7 +106,7 @@ class ModelActor:
                 self._changed.wait(remaining)
 
     def status(self) -> dict[str, Any]:
-        last = self._deltas[-1] if self._deltas else None
+        last = self._log.last
         return {
             "running": self._task.is_running,
             "failure": self._task.failure,
@@ -116,20 +117,6 @@ class ModelActor:
 
     def stop(self) -> None:
         self._task.stop()
-
-    def _deltas_from(self, counter: int) -> list[ModelDelta] | None:
-        """None: only a full delta helps. Empty: the reader is up to date."""
-        if not self._deltas:
-            return None
-        if counter == self._deltas[-1].version.counter:
-            return []
-        newest_full = max((index for index, delta in enumerate(self._deltas) if delta.full), default=None)
-        for index, delta in enumerate(self._deltas):
-            if delta.previous == counter and not delta.full:
-                return list(self._deltas)[index:]
-        if newest_full is not None:
-            return list(self._deltas)[newest_full:]
-        return None
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with await Connections.open(self._endpoints, f"model-{self._settings.group}") as connections:
@@ -149,13 +136,53 @@ class ModelActor:
                     await asyncio.sleep(rest)
 
     async def _tick(self, versions: VersionCounter, store: UserStore, catalogue: Catalogue) -> None:
-        full = self._full_wanted.is_set() or not self._deltas
-        if full:
-            self._full_wanted.clear()
-        shard_deltas = await self._read_shards(full)
-        changes = await self._read_catalogue(catalogue, full)
-        previous = self._deltas[-1] if self._deltas else None
-        delta, user_rows = merge_shard_deltas(
+        """Hand on what changed. The first delta is full; later full ones are made for those who begin.
+
+        Cursors move only when what was read has been handed on: a tick that failed reads it again.
+        """
+        previous = self._log.last
+        changes = await self._read_catalogue(catalogue)
+        starting = previous is None or changes is None
+        if changes is None:
+            changes = await catalogue.all()
+        shard_deltas = await self._read_shards(everything=starting)
+        delta, user_rows = self._merge(shard_deltas, changes, full=starting, previous=previous)
+        for slot, rows in user_rows.items():
+            await store.put_rows(self._settings.row_group, slot, rows)
+        if starting or is_worth_sending(delta, previous):
+            self._hand_on(await versions.number(delta))
+        for shard, shard_delta in shard_deltas:
+            self._cursors[shard, shard_delta.group] = (shard_delta.to_version, shard_delta.incarnation)
+        self._catalogue_cursor = changes.cursor
+        if self._full_wanted.is_set() and not starting:
+            await self._make_full(catalogue)
+        self._full_wanted.clear()
+
+    async def _make_full(self, catalogue: Catalogue) -> None:
+        """Read everything for a newcomer. It may hold more than its number says; the next delta holds that
+        too, and values are absolute."""
+        last = self._log.last
+        assert last is not None
+        shard_deltas = await self._read_shards(everything=True)
+        full, _ = self._merge(shard_deltas, await catalogue.all(), full=True, previous=None)
+        with self._changed:
+            self._log.put_full(dataclasses.replace(full, version=last.version))
+            self._changed.notify_all()
+
+    def _hand_on(self, delta: ModelDelta) -> None:
+        with self._changed:
+            self._log.append(delta)
+            self._changed.notify_all()
+
+    def _merge(
+        self,
+        shard_deltas: Sequence[tuple[int, ShardDelta]],
+        changes: CatalogueChanges,
+        *,
+        full: bool,
+        previous: ModelDelta | None,
+    ) -> tuple[ModelDelta, dict[str, Rows]]:
+        return merge_shard_deltas(
             shard_deltas,
             user_slots=self._settings.user_slots,
             full=full,
@@ -165,42 +192,29 @@ class ModelActor:
             removed_contents=keys_of(changes.removed),
             created_at=time.time(),
         )
-        for slot, rows in user_rows.items():
-            await store.put_rows(self._settings.row_group, slot, rows)
-        if full or is_worth_sending(delta, previous):
-            numbered = await versions.number(delta)
-            with self._changed:
-                self._deltas.append(numbered)
-                self._changed.notify_all()
-        for shard, shard_delta in shard_deltas:
-            self._cursors[shard, shard_delta.group] = (shard_delta.to_version, shard_delta.incarnation)
-        self._catalogue_cursor = changes.cursor
 
-    async def _read_shards(self, full: bool) -> list[tuple[int, ShardDelta]]:
-        """Cursors move only when what was read has been handed on: a tick that failed reads it again."""
+    async def _read_shards(self, *, everything: bool) -> list[tuple[int, ShardDelta]]:
         wanted = [
             (index, group)
             for index in range(len(self._shards))
             for group in (self._settings.group, COUNTERS_GROUP)
         ]
+        start = (-1, "")
         deltas = await asyncio.gather(
             *(
                 self._shards[index].deltas_since(
-                    group, *((-1, "") if full else self._cursors.get((index, group), (-1, "")))
+                    group, *(start if everything else self._cursors.get((index, group), start))
                 )
                 for index, group in wanted
             )
         )
         return [(index, delta) for (index, _), delta in zip(wanted, deltas, strict=True)]
 
-    async def _read_catalogue(self, catalogue: Catalogue, full: bool) -> CatalogueChanges:
-        if not full and self._catalogue_cursor is not None:
-            changes = await catalogue.changes_after(self._catalogue_cursor)
-            if changes is not None:
-                return changes
-            self._full_wanted.set()
-            return CatalogueChanges([], [], self._catalogue_cursor)
-        return await catalogue.all()
+    async def _read_catalogue(self, catalogue: Catalogue) -> CatalogueChanges | None:
+        """None: the log of changes no longer reaches back, or was never read."""
+        if self._catalogue_cursor is None:
+            return None
+        return await catalogue.changes_after(self._catalogue_cursor)
 
 
 class VersionCounter:
@@ -219,16 +233,4 @@ class VersionCounter:
             self._next = self._reserved - _VERSIONS_RESERVED
         self._next += 1
         version = ModelVersion(delta.version.model_id, delta.version.lineage, self._next)
-        return ModelDelta(
-            version=version,
-            previous=delta.previous,
-            full=delta.full,
-            rows=delta.rows,
-            removed=delta.removed,
-            dense=delta.dense,
-            counters=delta.counters,
-            contents=delta.contents,
-            removed_contents=delta.removed_contents,
-            positions=delta.positions,
-            created_at=delta.created_at,
-        )
+        return dataclasses.replace(delta, version=version)

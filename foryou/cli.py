@@ -6,12 +6,14 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from foryou.console import print_report, progress_console, result_console
-from foryou.settings import SettingsError, SystemSettings, load_settings
+
+if TYPE_CHECKING:  # commands import what they need when they run: `foryou --help` answers at once
+    from foryou.settings import SystemSettings
 
 app = typer.Typer(
     help="A For-You feed that learns while people scroll.",
@@ -33,6 +35,8 @@ def settings_from(
     config: Path | None, *, state: Path | None = None, port: int | None = None, host: str | None = None
 ) -> SystemSettings:
     """Compose the settings of a command; a wrong one ends the command with its name."""
+    from foryou.settings import SettingsError, load_settings
+
     flags: dict[str, Any] = {}
     if state is not None:
         flags["services"] = {"state": str(state)}

@@ -54,6 +54,18 @@ class StateFolder:
         self.path = path.resolve()
         self._lock: IO[str] | None = None
 
+    def __enter__(self) -> StateFolder:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
     def acquire(self) -> None:
         """Take the lock. Raises StateFolderInUseError; the lock dies with the process, however it dies."""
         self.path.mkdir(parents=True, exist_ok=True)

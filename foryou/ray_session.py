@@ -2,50 +2,63 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from foryou.local_services import LOOPBACK
-from foryou.serve_environment import prepare_serve_environment
+from foryou.serve_environment import serve_environment
 from foryou.settings import SystemSettings
+
+logger = logging.getLogger(__name__)
 
 _OBJECT_STORE_BYTES = 512 * 1024**2
 
 
-def start_ray(settings: SystemSettings, address: str | None = None) -> None:
-    """Join the cluster at `address` (or at RAY_ADDRESS), or start one on this machine."""
+@contextlib.contextmanager
+def ray_session(settings: SystemSettings, address: str | None = None) -> Iterator[str]:
+    """Join the cluster at `address` (or at RAY_ADDRESS), or start one; yields where others can join it."""
     on_loopback = settings.http.host in (LOOPBACK, "localhost")
-    prepare_serve_environment(settings.services.state.resolve(), loopback=on_loopback)
-    import ray
+    with serve_environment(loopback=on_loopback):
+        import ray
 
-    address = address or os.environ.get("RAY_ADDRESS")
-    own: dict[str, Any] = {}
-    if address is None:
-        own = {
-            "include_dashboard": False,
-            "object_store_memory": _OBJECT_STORE_BYTES,
-            "_node_ip_address": LOOPBACK,
-        }
-    ray.init(
-        address=address or "local",
-        namespace="foryou",
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        **own,
-    )
-    # A filter, since Serve sets its logger's level again when it starts.
-    logging.getLogger("ray.serve").addFilter(lambda record: record.levelno >= logging.WARNING)
-
-
-def ray_address() -> str:
-    """Return where other processes join this cluster."""
-    import ray
-
-    return str(ray.get_runtime_context().gcs_address)
+        address = address or os.environ.get("RAY_ADDRESS")
+        own: dict[str, Any] = {}
+        if address is None:
+            own = {
+                "include_dashboard": False,
+                "object_store_memory": _OBJECT_STORE_BYTES,
+                "_node_ip_address": LOOPBACK,
+            }
+        ray.init(
+            address=address or "local",
+            namespace="foryou",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **own,
+        )
+        # A filter, since Serve sets its logger's level again when it starts.
+        logging.getLogger("ray.serve").addFilter(_is_warning)
+        try:
+            yield str(ray.get_runtime_context().gcs_address)
+        finally:
+            ray.shutdown()
 
 
-def stop_ray() -> None:
-    import ray
+@contextlib.contextmanager
+def captured_prints() -> Iterator[None]:
+    """Keep from the terminal what Ray prints of actors that we end ourselves; it goes to the log instead."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            yield
+    finally:
+        if printed.getvalue():
+            logger.debug("while stopping: %s", printed.getvalue())
 
-    ray.shutdown()
+
+def _is_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING

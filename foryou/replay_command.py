@@ -93,28 +93,21 @@ def _replay_through_system(
 @contextlib.contextmanager
 def _ray_and_services(settings: SystemSettings) -> Iterator[tuple[str, str]]:
     """The running system's, where one runs on the state folder; else as much of one as a replay needs."""
-    from foryou.ray_session import start_ray, stop_ray
+    from foryou.ray_session import ray_session
 
     state = StateFolder(settings.services.state)
     running = state.find_running()
     if running is not None:
-        start_ray(settings, address=running.ray_address)
-        try:
+        with ray_session(settings, running.ray_address):
             yield running.nats_url, running.store_url
-        finally:
-            stop_ray()
         return
-    state.acquire()
-    try:
-        services = settings.services
-        with LocalServices(state, services.nats_url, services.store_url, services.nats_sync) as local:
-            start_ray(settings)
-            try:
-                yield local.nats_url, local.store_url
-            finally:
-                stop_ray()
-    finally:
-        state.release()
+    services = settings.services
+    with (
+        state,
+        LocalServices(state, services.nats_url, services.store_url, services.nats_sync) as local,
+        ray_session(settings),
+    ):
+        yield local.nats_url, local.store_url
 
 
 @contextlib.contextmanager

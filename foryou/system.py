@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import io
-import logging
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
+from actors.connections import Connections, EndpointSettings
+from actors.streams import ensure_streams
 from foryou.local_services import LOOPBACK, LocalServices, RunningSystem, StateFolder, free_port
-from foryou.ray_session import ray_address, start_ray, stop_ray
+from foryou.ray_session import captured_prints, ray_session
 from foryou.settings import SystemSettings
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:  # Serve reads its flags when imported, so nothing may import it before they are set
+    from actors.cluster import ClusterPlan, SystemActors
 
 
 class System:
@@ -26,19 +27,15 @@ class System:
         self.settings = settings
         self._say = say
         self._state = StateFolder(settings.services.state)
-        self._services: LocalServices | None = None
-        self._actors: Any = None
-        self._ray_started = False
-        self._serve_started = False
+        self._resources = contextlib.ExitStack()
         self.http_url = ""
-        self.endpoints: Any = None
+        self.endpoints: EndpointSettings
+        self.actors: SystemActors
 
     def __enter__(self) -> System:
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
+        with contextlib.ExitStack() as resources:
+            self._start(resources)
+            self._resources = resources.pop_all()
         return self
 
     def __exit__(
@@ -49,75 +46,57 @@ class System:
     ) -> None:
         self.stop()
 
-    @property
-    def actors(self) -> Any:
-        """The `SystemActors` of the live namespace."""
-        return self._actors
+    def stop(self) -> None:
+        """Stop what was started, in the reverse order. Safe to call twice."""
+        with captured_prints():
+            self._resources.close()
 
     @property
-    def service_pids(self) -> list[int]:
-        return [] if self._services is None else self._services.pids
+    def snapshot_root(self) -> Path:
+        """The folder of this namespace's snapshots."""
+        root = self.settings.shards.snapshots or self._state.path / "snapshots"
+        return root / self.settings.namespace
 
-    def _start(self) -> None:
-        settings = self.settings
-        self._state.acquire()
+    def _start(self, resources: contextlib.ExitStack) -> None:
+        services = self.settings.services
+        resources.enter_context(self._state)
         self._say("NATS and Valkey")
-        self._services = LocalServices(
-            self._state, settings.services.nats_url, settings.services.store_url, settings.services.nats_sync
+        local = resources.enter_context(
+            LocalServices(self._state, services.nats_url, services.store_url, services.nats_sync)
         )
-        self._services.__enter__()
-        self._say("Ray")
-        start_ray(settings)
-        self._ray_started = True
-        from actors.cluster import start_actors
-
-        self.endpoints = self._endpoints()
-        self._ensure_streams()
-        self._say("joiner, learner, shards, model actor")
-        self._actors = start_actors(self._plan())
-        self._say("Ray Serve")
-        self._start_serve()
-        self._state.announce(
-            RunningSystem(
-                os.getpid(),
-                self.http_url,
-                self._services.nats_url,
-                self._services.store_url,
-                ray_address(),
-            )
-        )
-
-    def _endpoints(self) -> Any:
-        from actors.connections import EndpointSettings
-
-        assert self._services is not None
-        return EndpointSettings(
-            nats_url=self._services.nats_url,
-            store_url=self._services.store_url,
+        self.endpoints = EndpointSettings(
+            nats_url=local.nats_url,
+            store_url=local.store_url,
             namespace=self.settings.namespace,
             num_partitions=self.settings.num_partitions,
         )
+        asyncio.run(self._prepare_streams())
+        self._say("Ray")
+        ray_address = resources.enter_context(ray_session(self.settings))
+        self._say("joiner, learner, shards, model actor")
+        from actors.cluster import start_actors
 
-    def _ensure_streams(self) -> None:
-        import asyncio
+        plan = self._plan()
+        self.actors = start_actors(plan)
+        resources.callback(self.actors.stop)
+        self._say("Ray Serve")
+        self._start_serve(plan, resources)
+        self._state.announce(
+            RunningSystem(os.getpid(), self.http_url, local.nats_url, local.store_url, ray_address)
+        )
 
-        from actors.connections import Connections
-        from actors.streams import ensure_streams
+    async def _prepare_streams(self) -> None:
+        async with await Connections.open(self.endpoints, "foryou-up") as connections:
+            await ensure_streams(connections.js, connections.namespace, self.settings.streams)
 
-        async def ensure() -> None:
-            async with await Connections.open(self.endpoints, "foryou-up") as connections:
-                await ensure_streams(connections.js, connections.namespace, self.settings.streams)
-
-        asyncio.run(ensure())
-
-    def _plan(self) -> Any:
+    def _plan(self) -> ClusterPlan:
         from actors.cluster import ClusterPlan
         from actors.model_actor import ModelActorSettings
 
         settings = self.settings
         return ClusterPlan(
             endpoints=self.endpoints,
-            snapshot_root=self.snapshot_root / settings.namespace,
+            snapshot_root=self.snapshot_root,
             num_shards=settings.shards.count,
             snapshot_every_seconds=settings.shards.snapshot_every_seconds,
             snapshots_kept=settings.shards.snapshots_kept,
@@ -128,11 +107,7 @@ class System:
             learning=settings.learning,
         )
 
-    @property
-    def snapshot_root(self) -> Path:
-        return self.settings.shards.snapshots or self._state.path / "snapshots"
-
-    def _start_serve(self) -> None:
+    def _start_serve(self, plan: ClusterPlan, resources: contextlib.ExitStack) -> None:
         from ray import serve
 
         from serve_app.app import build_application
@@ -140,52 +115,16 @@ class System:
         http = self.settings.http
         port = http.port or free_port()
         serve.start(http_options={"host": http.host, "port": port, "access_log": False})
-        self._serve_started = True
+        resources.callback(serve.shutdown)
         application = build_application(
             endpoints=self.endpoints,
-            model=self._plan().model,
-            ranking=self.settings.training.model,
+            model=plan.model,
+            ranking=plan.training.model,
             feed=self.settings.feed,
-            worker_roles=self._actors.roles(),
+            worker_roles=self.actors.roles(),
             num_replicas=http.replicas,
             max_ongoing_requests=http.max_ongoing_requests,
             max_queued_requests=http.max_queued_requests,
         )
         serve.run(application, name="foryou", route_prefix="/")
         self.http_url = f"http://{LOOPBACK if http.host == '0.0.0.0' else http.host}:{port}"
-
-    def stop(self) -> None:
-        """Stop what was started, in the reverse order. Safe to call twice."""
-        started = time.monotonic()
-        with _captured_prints():
-            self._stop_everything()
-        logger.info("stopped in %.1f s", time.monotonic() - started)
-
-    def _stop_everything(self) -> None:
-        if self._serve_started:
-            from ray import serve
-
-            serve.shutdown()
-            self._serve_started = False
-        if self._actors is not None:
-            self._actors.stop()
-            self._actors = None
-        if self._ray_started:
-            stop_ray()
-            self._ray_started = False
-        if self._services is not None:
-            self._services.stop()
-            self._services = None
-        self._state.release()
-
-
-@contextlib.contextmanager
-def _captured_prints() -> Iterator[None]:
-    """Keep from the terminal what Ray prints of actors that we end ourselves; it goes to the log instead."""
-    printed = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            yield
-    finally:
-        if printed.getvalue():
-            logger.debug("while stopping: %s", printed.getvalue())

@@ -72,8 +72,7 @@ def test_served_scores_equal_the_training_models_on_the_logged_features(
         assert impression.request_id == feed["request_id"]
         assert impression.features is not None
         system.actors.write_snapshots()
-        snapshots = system.snapshot_root / system.settings.namespace
-        trained = trained_probabilities(system, snapshots, examples_of(impression.features))
+        trained = trained_probabilities(system, system.snapshot_root, examples_of(impression.features))
         served = np.array([[item["heads"][head] for head in HEADS] for item in feed["items"]])
         # The last deltas may still have been on their way when the feed was served: then ask again.
         if np.abs(served - trained).max() <= 1e-5 or time.monotonic() > deadline:

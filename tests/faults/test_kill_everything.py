@@ -49,7 +49,9 @@ class Up:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        environment = os.environ | {
+        # Another system may run in this process: its flags for Ray's processes are not this one's.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        environment = inherited | {
             "FORYOU_SHARDS__SNAPSHOT_EVERY_SECONDS": "1",
             "FORYOU_STREAMS__MAX_BYTES": str(2**28),
         }
