@@ -70,11 +70,21 @@ class InProcessSystem:
     """Everything of one model. Not for several threads.
 
     learning: False never trains (states, counters and the catalogue move all the same). seed: of exploration
-    and sampling.
+    and sampling. refit_seconds: learned weights reach the replica only that often, as in a system that is
+    refitted in batches; None syncs them with all else.
     """
 
-    def __init__(self, settings: InProcessSettings, *, learning: bool = True, seed: int = 0) -> None:
+    def __init__(
+        self,
+        settings: InProcessSettings,
+        *,
+        learning: bool = True,
+        seed: int = 0,
+        refit_seconds: float | None = None,
+    ) -> None:
         self.settings = settings
+        self._refit_seconds = refit_seconds
+        self._next_refit = 0.0
         self.streams = InProcessStreams(settings.joiner)
         self.learner = InProcessLearner(
             settings.training,
@@ -198,7 +208,10 @@ class InProcessSystem:
 
     def _sync(self, now: float) -> None:
         contents, self._new_contents = self._new_contents, []
-        delta, user_rows = self.learner.changes(contents, created_at=now)
+        with_weights = self._refit_seconds is None or now >= self._next_refit
+        if with_weights and self._refit_seconds is not None:
+            self._next_refit = now + self._refit_seconds
+        delta, user_rows = self.learner.changes(contents, created_at=now, with_weights=with_weights)
         self.replica.apply_whole(delta)
         for slot, rows in user_rows.items():
             self._keep_user_rows(slot, rows)

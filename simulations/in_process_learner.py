@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from learners.training_settings import TrainingSettings
 
 from actors.delta_assembly import merge_shard_deltas
 from actors.model_groups import counters_plan, model_plan
 from learners.counter_increments import counter_increments
 from learners.features.schema import USER_SLOT
 from learners.span_cutter import ExamplesMessage, MiniBatch, SpanCutter
+from learners.training_settings import TrainingSettings
 from learners.training_step import StepResult, TrainingStep
 from messages.content import ContentColumns, ContentFacts
 from messages.examples import ExampleBatch
@@ -85,12 +85,15 @@ class InProcessLearner:
             learned.append((batch, result))
 
     def changes(
-        self, contents: Sequence[ContentFacts], created_at: float
+        self, contents: Sequence[ContentFacts], created_at: float, *, with_weights: bool = True
     ) -> tuple[ModelDelta, dict[str, Rows]]:
-        """Return what changed since the last call, for the replica, and the user rows, for the store."""
+        """Return what changed since the last call, for the replica, and the user rows, for the store.
+
+        with_weights: False leaves the model's own changes for a later call: contents and counters only.
+        """
         deltas = []
         for shard, host in self._shards.items():
-            for group in (MODEL_GROUP, COUNTERS_GROUP):
+            for group in (MODEL_GROUP, COUNTERS_GROUP) if with_weights else (COUNTERS_GROUP,):
                 delta = host.deltas_since(group, self._cursors.get((shard, group), -1), host.incarnation)
                 self._cursors[shard, group] = delta.to_version
                 deltas.append((shard, delta))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from learners.features.assembly import assemble
@@ -24,13 +25,15 @@ class _Stored:
 class InProcessStreams:
     """One process's streams: sequences count over all partitions, as in JetStream.
 
-    states: user id -> bytes of user state and join state. dead_letters: what the joiners refused.
+    states: user id -> bytes of user state and join state. dead_letters: what the joiners refused. listener:
+    hears of everything that is appended to FEED (partition, message, append time), to record it.
     """
 
     def __init__(self, settings: JoinerSettings) -> None:
         self.num_partitions = settings.num_partitions
         self.states: dict[str, tuple[bytes | None, bytes | None]] = {}
         self.dead_letters: list[DeadLetter] = []
+        self.listener: Callable[[int, FeedMessage, float], None] | None = None
         self._joiners = [
             PartitionJoiner(partition, settings, _WRITER, assemble=assemble)
             for partition in range(settings.num_partitions)
@@ -42,6 +45,8 @@ class InProcessStreams:
 
     def append(self, partition: int, message: FeedMessage, append_time: float) -> int:
         """Append to FEED; returns the message's sequence. append_time: epoch seconds."""
+        if self.listener is not None:
+            self.listener(partition, message, append_time)
         self._num_feed += 1
         self._feed.append(_Stored(partition, self._num_feed, append_time, message))
         return self._num_feed

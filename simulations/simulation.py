@@ -1,0 +1,179 @@
+"""Policies on paired worlds, seed after seed: what `foryou simulate` runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import faiss
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from messages.arrays import DoubleArray
+from serve_app.pipeline.candidate_limit_filter import CandidateLimitSettings
+from serve_app.pipeline.default_pipeline import PipelineSettings
+from serve_app.pipeline.two_tower_source import TwoTowerSettings
+from simulations.arm_record import ArmRecord
+from simulations.in_process import InProcessSettings
+from simulations.paired_runs import run_copy
+from simulations.presets import Preset
+from simulations.simulated_feeds import SimulatedFeed, feed_of, names_of
+from simulations.simulation_measures import (
+    Estimate,
+    gap_closed,
+    new_good_reached,
+    recovery_interactions,
+    suppressed_regained,
+)
+from simulations.world import World
+
+SYSTEM_SETTINGS = InProcessSettings(
+    pipeline=PipelineSettings(
+        two_tower=TwoTowerSettings(num_candidates=150),
+        candidate_limit=CandidateLimitSettings(max_candidates=250),
+    )
+)
+"""A simulated catalogue has about 2,000 contents: 250 candidates are an eighth of it."""
+
+WITHOUT_BOTS = "online without bots"
+
+Tell = Callable[[str, int, float], None]
+"""Told policy, seed, and how far its copy is, in [0, 1]."""
+
+
+@dataclass(slots=True)
+class SimulationResult:
+    """Records by seed and policy. seconds: of the clock, by policy."""
+
+    preset: Preset
+    names: tuple[str, ...]
+    records: list[dict[str, ArmRecord]] = field(default_factory=list)
+    worlds: list[World] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def curve(self, name: str, quantity: str) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
+        """Return hours, the mean over seeds, and its standard error (0 for one seed), float64 [bins]."""
+        curves = np.array([records[name].curves()[quantity] for records in self.records])
+        known = np.isfinite(curves)
+        count = known.sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(known, curves, 0.0).sum(axis=0) / count
+            spread = np.where(known, (curves - mean) ** 2, 0.0).sum(axis=0)
+            error = np.sqrt(spread / np.maximum(count - 1, 1) / count)
+        return self.records[0][name].hours(), mean, error
+
+    def estimates(self, measure: Callable[[ArmRecord], float]) -> dict[str, Estimate]:
+        """Return a measure of every policy, with its interval over seeds."""
+        return {
+            name: Estimate.of([measure(records[name]) for records in self.records]) for name in self.names
+        }
+
+    def gaps(self) -> dict[str, Estimate]:
+        by_seed = [gap_closed(records) for records in self.records]
+        return {name: Estimate.of([gaps[name] for gaps in by_seed]) for name in self.names}
+
+    def report(self) -> dict[str, Any]:
+        """Return everything measured, the same for the same seeds: no clock is in it.
+
+        gap_closed and others: the mean by policy; *_interval: its 95% interval over seeds.
+        """
+        report: dict[str, Any] = {
+            "preset": self.preset.name,
+            "people": self.preset.world.num_people,
+            "hours": self.preset.hours,
+            "seeds": len(self.records),
+        }
+        quantities = {
+            "gap_closed": self.gaps(),
+            "engagement": self.estimates(ArmRecord.engagement),
+            "retention": self.estimates(ArmRecord.retention),
+            "watch_minutes": self.estimates(lambda record: record.total("seconds") / 60),
+            "sessions": self.estimates(lambda record: record.total("sessions")),
+            "interactions": self.estimates(lambda record: float(record.num_interactions)),
+            **self._of_preset(),
+        }
+        for key, by_policy in quantities.items():
+            report[key] = {name: estimate.mean for name, estimate in by_policy.items()}
+            report[f"{key}_interval"] = {name: estimate.interval() for name, estimate in by_policy.items()}
+        return report
+
+    def _of_preset(self) -> dict[str, dict[str, Estimate]]:
+        dynamics = self.preset.world.dynamics
+        measures: dict[str, dict[str, Estimate]] = {}
+        if dynamics.jump_hours:
+            hours = dynamics.jump_hours
+            measures["recovery_interactions"] = self.estimates(
+                lambda record: recovery_interactions(record, hours)
+            )
+        if dynamics.uploaded_later:
+            measures["new_good_reached"] = self._against_oracle(
+                lambda record, oracle, world: new_good_reached(record, oracle, self.preset, world)
+            )
+        if dynamics.suppressed_topics:
+            measures["suppressed_regained"] = self._against_oracle(suppressed_regained)
+        if WITHOUT_BOTS in self.records[0]:
+            effects = [
+                records["online"].engagement(0) / records[WITHOUT_BOTS].engagement(0) - 1
+                for records in self.records
+            ]
+            measures["bot_effect"] = {"online": Estimate.of(effects)}
+        return measures
+
+    def _against_oracle(self, measure: Callable[[ArmRecord, ArmRecord, World], float]) -> dict[str, Estimate]:
+        pairs = list(zip(self.records, self.worlds, strict=True))
+        return {
+            name: Estimate.of([measure(records[name], records["oracle"], world) for records, world in pairs])
+            for name in self.names
+        }
+
+    def interactions_per_s(self) -> dict[str, float]:
+        """Return contents shown per second of the clock, by policy, everything that follows included."""
+        return {
+            name: sum(records[name].num_interactions for records in self.records) / seconds
+            for name, seconds in self.seconds.items()
+        }
+
+
+def simulate(
+    preset: Preset,
+    *,
+    against: Sequence[str],
+    seeds: Sequence[int] = (0,),
+    settings: InProcessSettings = SYSTEM_SETTINGS,
+    max_interactions: int | None = None,
+    feeds: Mapping[str, SimulatedFeed] | None = None,
+    tell: Tell = lambda *_: None,
+) -> SimulationResult:
+    """Run every policy on its copy of the world of every seed; random and oracle are always there.
+
+    feeds: takes the place of a policy's own, for one seed (a recorder, or a system over HTTP). Raises
+    ValueError for a policy that is not known.
+    """
+    names = names_of(tuple(against))
+    result = SimulationResult(preset, names)
+    faiss.omp_set_num_threads(1)
+    with threadpool_limits(1):  # small matrices: threads only wait for each other
+        for seed in seeds:
+            sown = preset.with_size(seed=seed)
+            world = World(sown.world)
+            result.worlds.append(world)
+            result.records.append({})
+            arms = [(name, True) for name in names]
+            if world.num_bots and "online" in names:
+                arms.append((WITHOUT_BOTS, False))
+            for name, with_bots in arms:
+                policy = "online" if name == WITHOUT_BOTS else name
+                feed = (feeds or {}).get(name) or feed_of(policy, world, settings)
+                started = time.perf_counter()
+                result.records[-1][name] = run_copy(
+                    sown,
+                    world,
+                    feed,
+                    max_interactions=max_interactions,
+                    with_bots=with_bots,
+                    advance=lambda share, name=name, seed=seed: tell(name, seed, share),  # type: ignore[misc]
+                )
+                result.seconds[name] = result.seconds.get(name, 0.0) + time.perf_counter() - started
+    return result

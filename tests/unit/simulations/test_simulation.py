@@ -1,0 +1,158 @@
+"""Policies on paired worlds: the same luck, ordered as they must be, repeatable to the last byte."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from foryou.simulate_command import SimulationError, hours_of, run_simulate_command
+from simulations.arm_record import CURVES, ArmRecord
+from simulations.behaviour import Viewer
+from simulations.paired_runs import run_copy
+from simulations.presets import PRESETS
+from simulations.simulated_feeds import feed_of, names_of
+from simulations.simulation import SYSTEM_SETTINGS, WITHOUT_BOTS, SimulationResult, simulate
+from simulations.simulation_measures import Estimate, recovery_interactions
+from simulations.tag_likes import TagLikesFeed
+from simulations.world import World
+
+DRIFT = PRESETS["drift"].with_size(people=24).model_copy(update={"hours": 12.0})
+
+
+@pytest.fixture(scope="module")
+def cheap() -> SimulationResult:
+    return simulate(DRIFT, against=["popular", "tags"], seeds=(0, 1))
+
+
+def test_tags_beat_popularity_and_the_oracle_everybody(cheap: SimulationResult) -> None:
+    gaps = {name: estimate.mean for name, estimate in cheap.gaps().items()}
+    assert gaps["random"] == 0
+    assert gaps["oracle"] == 1
+    assert gaps["popular"] < gaps["tags"] < 0.6
+
+
+def test_a_better_feed_is_watched_longer_and_come_back_to(cheap: SimulationResult) -> None:
+    report = cheap.report()
+    for key in ("watch_minutes", "sessions"):
+        assert report[key]["oracle"] > report[key]["random"]
+
+
+def test_the_report_has_every_policy_and_its_interval(cheap: SimulationResult) -> None:
+    report = cheap.report()
+    assert set(report["gap_closed"]) == {"random", "popular", "tags", "oracle"}
+    low, high = report["gap_closed_interval"]["tags"]
+    assert low <= report["gap_closed"]["tags"] <= high
+    assert set(report["recovery_interactions"]) == set(report["gap_closed"])
+    for name in cheap.names:
+        for quantity in CURVES:
+            hours, mean, error = cheap.curve(name, quantity)
+            assert len(hours) == len(mean) == len(error)
+            assert np.nanmin(mean) >= -0.05
+
+
+def test_the_system_learns_in_its_copy_and_the_oracle_regrets_least() -> None:
+    preset = PRESETS["steady"].with_size(people=12)
+    result = simulate(preset, against=["online"], max_interactions=800)
+    report = result.report()
+    assert report["interactions"]["online"] >= 800
+    first, last = (
+        np.array(result.records[0]["online"].slates)[part] for part in (slice(20), slice(-20, None))
+    )
+    assert last[:, 2].sum() / last[:, 1].sum() > first[:, 2].sum() / first[:, 1].sum()
+    regrets = {name: np.nanmean(result.curve(name, "regret")[1]) for name in result.names}
+    assert regrets["oracle"] < regrets["random"]
+
+
+def test_between_two_refits_the_weights_that_serve_stand_still_and_counters_move() -> None:
+    preset = PRESETS["steady"].with_size(people=12)
+    world = World(preset.world)
+    feed = feed_of("frozen-5h", world, SYSTEM_SETTINGS)
+    run_copy(preset, world, feed, max_interactions=60)
+    before = dict(feed.system.replica.dense)
+    run_copy(preset, World(preset.world), feed, max_interactions=10)
+    for name, weights in before.items():
+        np.testing.assert_array_equal(feed.system.replica.dense[name], weights)
+    assert feed.system.replica.statistics()["counters"] > 0
+
+
+def test_the_same_seed_gives_the_same_report_to_the_last_byte(tmp_path: Path) -> None:
+    def run(folder: str) -> dict[str, bytes]:
+        run_simulate_command(
+            "cold-start",
+            against="popular,online",
+            people=8,
+            duration="6h",
+            steps=60,
+            report=tmp_path / folder,
+        )
+        return {path.name: path.read_bytes() for path in sorted((tmp_path / folder).iterdir())}
+
+    first, second = run("first"), run("second")
+    assert first == second
+    assert {"index.html", "report.json", "gap_closed.png", "engagement.png", "retention.png"} <= set(first)
+    assert json.loads(first["report.json"])["gap_closed"]["oracle"] == 1
+
+
+def test_bots_are_not_counted_and_their_effect_is_measured() -> None:
+    preset = PRESETS["adversarial"].with_size(people=100).model_copy(update={"hours": 4.0})
+    result = simulate(preset, against=["online"], max_interactions=150)
+    assert WITHOUT_BOTS in result.records[0]
+    assert result.report()["bot_effect"]["online"] is not None
+    num_honest = 100 - result.worlds[0].num_bots
+    assert not result.records[0]["online"].visited[:, num_honest:].any()
+
+
+def test_frozen_stands_for_three_intervals_and_unknown_names_are_refused() -> None:
+    assert names_of(("frozen",)) == ("random", "frozen-5min", "frozen-30min", "frozen-5h", "oracle")
+    with pytest.raises(ValueError, match="psychic"):
+        names_of(("psychic",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"preset": "paradise"}, "known are steady"),
+        ({"preset": "drift", "duration": "soon"}, "--for"),
+        ({"preset": "drift", "against": "psychic"}, "psychic"),
+        ({"preset": "drift", "seeds": 0}, "--seeds"),
+        ({"preset": "drift", "people": 0}, "--people"),
+        ({"preset": "drift", "against": "random", "record": Path("x")}, "need the policy online"),
+    ],
+)
+def test_what_cannot_be_run_is_said(arguments: dict, message: str) -> None:
+    with pytest.raises(SimulationError, match=message):
+        run_simulate_command(**arguments)
+
+
+def test_durations_are_read() -> None:
+    assert [hours_of(text) for text in ("24h", "90min", "2d", "6", "1800s")] == [24, 1.5, 48, 6, 0.5]
+
+
+def test_an_interval_over_seeds_is_students() -> None:
+    estimate = Estimate.of([1.0, 2.0, 3.0])
+    assert estimate.mean == 2
+    assert estimate.high == pytest.approx(2 + 4.3027 / 3**0.5, abs=1e-3)
+    assert Estimate.of([1.0]) == Estimate(1.0, None, None)
+    assert Estimate.of([float("nan")]).mean is None
+
+
+def test_recovery_counts_interactions_until_the_level_is_back() -> None:
+    record = ArmRecord(World(DRIFT.world), hours=24)
+    hour = 3_600.0
+    shares = [8] * 200 + [2] * 60 + [8] * 200
+    record.slates = [(hour * (9 + (place - 200) / 100), 10, viewed) for place, viewed in enumerate(shares)]
+    found = recovery_interactions(record, (9.0,))
+    assert 800 < found <= 910
+    assert np.isnan(recovery_interactions(record, ()))
+
+
+def test_tags_a_person_liked_come_first() -> None:
+    world = World(DRIFT.world)
+    feed = TagLikesFeed(world, seed=1)
+    viewer = Viewer(world, 3)
+    for _ in range(12):
+        contents = feed.feed(viewer, 10)
+        feed.learn_of(viewer, contents, viewer.watch(contents, 1e9))
+    liked = world.true_engagement_probability(3, feed.feed(viewer, 10)).mean()
+    assert liked > world.true_engagement_probability(3, np.arange(500)).mean() + 0.05
