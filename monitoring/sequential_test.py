@@ -59,7 +59,8 @@ def p_value_now(
 class SequentialLook:
     """What one look says. Arrays [...], one entry per experiment, or of no dimension for a single one.
 
-    low, high: hold the truth at this and all other looks, with chance 1 - alpha. p_value: always valid.
+    low, high: at this and all other looks together they hold the mean effect so far, with chance 1 - alpha.
+    p_value: of no effect ever; always valid.
     """
 
     estimate: DoubleArray
@@ -88,7 +89,8 @@ class SequentialLook:
 
 
 class SequentialTest:
-    """Remembers the best of all looks: intervals are intersected, p-values only fall.
+    """P-values only fall. Intervals are those of the moment: a model that learns may become better or worse,
+    and intersecting them would hold on to what was true before.
 
     `planned_share` at the first look says how much of the planned sample it is of, in (0, 1]: from its
     variance follows the planned one, and with it the mixture, which then stays. That the first look chooses
@@ -100,8 +102,6 @@ class SequentialTest:
             raise ValueError(f"alpha {alpha}: must lie between 0 and 1")
         self.alpha = alpha
         self._mixture: DoubleArray | None = None
-        self._low = np.asarray(-np.inf)
-        self._high = np.asarray(np.inf)
         self._p_value = np.asarray(1.0)
 
     def look(self, estimate: DoubleArray, variance: DoubleArray, *, planned_share: float) -> SequentialLook:
@@ -111,24 +111,18 @@ class SequentialTest:
             if not 0 < planned_share <= 1:
                 raise ValueError(f"planned_share {planned_share}: must lie in (0, 1]")
             if not np.all(np.isfinite(variance) & (variance > 0)):
-                return self._unknown(estimate, variance)
+                unknown = np.full_like(estimate, np.inf)
+                return SequentialLook(estimate, variance, -unknown, unknown, self._p_value)
             self._mixture = mixture_variance(variance * planned_share, self.alpha)
         radius = interval_radius(variance, self._mixture, self.alpha)
-        self._low = np.maximum(self._low, estimate - radius)
-        self._high = np.minimum(self._high, estimate + radius)
         self._p_value = np.minimum(self._p_value, p_value_now(estimate, variance, self._mixture))
-        return SequentialLook(estimate, variance, self._low, self._high, self._p_value)
-
-    def _unknown(self, estimate: DoubleArray, variance: DoubleArray) -> SequentialLook:
-        return SequentialLook(estimate, variance, self._low, self._high, self._p_value)
+        return SequentialLook(estimate, variance, estimate - radius, estimate + radius, self._p_value)
 
     def to_wire(self) -> dict[str, Any]:
         """Return what `messages.codec.pack` takes."""
         return {
             "alpha": self.alpha,
             "mixture": self._mixture,
-            "low": self._low,
-            "high": self._high,
             "p_value": self._p_value,
         }
 
@@ -136,7 +130,5 @@ class SequentialTest:
     def from_wire(cls, wire: Mapping[str, Any]) -> SequentialTest:
         test = cls(wire["alpha"])
         test._mixture = None if wire["mixture"] is None else np.asarray(wire["mixture"], np.float64)
-        test._low = np.asarray(wire["low"], np.float64)
-        test._high = np.asarray(wire["high"], np.float64)
         test._p_value = np.asarray(wire["p_value"], np.float64)
         return test

@@ -56,19 +56,23 @@ class SessionIntervals:
         return self._days.get(day, (0, 0))[1] / 1000
 
     def _merge(self, person: int, times: list[int]) -> None:
-        sessions = self._open.get(person, [])
+        sessions = self._open.setdefault(person, [])
         gap = self._gap
+        untouched = len(sessions)  # from the newest back, since most events are new
+        while untouched and sessions[untouched - 1][1] >= times[0] - gap:
+            untouched -= 1
+        touched = sessions[untouched:]
         merged: list[tuple[int, int]] = []
-        for first, last in sorted([*sessions, *((time, time) for time in times)]):
+        for first, last in sorted([*touched, *((time, time) for time in times)]):
             if merged and first - merged[-1][1] <= gap:
                 merged[-1] = (merged[-1][0], max(merged[-1][1], last))
             else:
                 merged.append((first, last))
-        for session in sessions:
+        for session in touched:
             self._count(session, -1)
         for session in merged:
             self._count(session, 1)
-        self._open[person] = merged
+        sessions[untouched:] = merged
 
     def _count(self, session: tuple[int, int], sign: int) -> None:
         sums = self._days.setdefault(session[0] // DAY_MS, [0, 0])

@@ -59,14 +59,14 @@ def test_an_unknown_variance_says_nothing() -> None:
     assert np.isinf(interval_radius(np.asarray(0.0), np.asarray(1.0), 0.05))
 
 
-def test_what_was_certain_once_stays_certain() -> None:
+def test_a_p_value_never_rises_and_an_interval_follows_what_is_now() -> None:
     test = SequentialTest()
     first = test.look(np.asarray(1.0), np.asarray(0.01), planned_share=0.5)
     later = test.look(np.asarray(0.0), np.asarray(0.01), planned_share=0.5)
     assert first.is_above
-    assert later.is_above
-    assert float(later.p_value) == float(first.p_value)
+    assert not later.is_above
     assert not later.is_below
+    assert float(later.p_value) == float(first.p_value)
 
 
 def test_a_test_read_back_goes_on_as_if_nothing_had_happened() -> None:
