@@ -4,6 +4,7 @@ The folder has the official layout (of Pure, 1K or 27K), plain or gzipped:
 
     log_standard*.csv            one row an exposure; all such files are read together
     video_features_basic*.csv    author, music and tags of each video
+    user_features*.csv           profiles; may be missing
 
 Each row becomes one impression of one content and the events that the row tells of: `view` where it was
 clicked, `skip` where not, with the watched seconds and the log's own long_view; then likes, follows,
@@ -26,12 +27,14 @@ import pandas as pd
 from messages.feed import FeedMessage, RecordKind
 from messages.identifiers import DEFAULT_NUM_PARTITIONS, partition_of
 from messages.impressions import Impression, ModelVersion, RequestContext
+from simulations.kuairand_people import KuaiRandPeople
 from simulations.kuairand_videos import MAX_SECONDS, VIDEO_COLUMNS, KuaiRandVideos
 
 logger = logging.getLogger(__name__)
 
 LOG_PATTERN = "log_standard"
 VIDEO_PATTERN = "video_features_basic"
+PEOPLE_PATTERN = "user_features"
 LOG_COLUMNS = (
     "user_id", "video_id", "time_ms", "is_click", "is_like", "is_follow", "is_comment", "is_forward",
     "is_hate", "long_view", "play_time_ms", "duration_ms", "tab",
@@ -84,6 +87,7 @@ class KuaiRandLog:
         self.num_duplicates = len(read) - len(rows)
         self._rows = rows.loc[:, list(LOG_COLUMNS)].iloc[:max_rows]
         self._contents = KuaiRandVideos(_read_files(folder, VIDEO_PATTERN, VIDEO_COLUMNS, every_column=False))
+        self._people = KuaiRandPeople(_read_people(folder))
         self._num_partitions = num_partitions
         self._window_rows = window_rows
 
@@ -139,6 +143,7 @@ class KuaiRandLog:
             scores=np.full(1, np.nan, dtype=np.float32),
             sources=["log"],
             features=None,
+            profile=self._people.of(row.user_id),
         ).to_wire()
 
     def _events(self, row: Any, impression: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -179,10 +184,17 @@ def _check_one_variant(folder: Path) -> None:
     found = {
         variant[1]
         for path in folder.glob("*.csv*")
-        if path.name.startswith((LOG_PATTERN, VIDEO_PATTERN)) and (variant := _VARIANT.search(path.name))
+        if path.name.startswith((LOG_PATTERN, VIDEO_PATTERN, PEOPLE_PATTERN))
+        and (variant := _VARIANT.search(path.name))
     }
     if len(found) > 1:
         raise KuaiRandFormatError(f"{folder} holds files of several variants: {', '.join(sorted(found))}")
+
+
+def _read_people(folder: Path) -> pd.DataFrame | None:
+    if not any(folder.glob(f"{PEOPLE_PATTERN}*.csv*")):
+        return None
+    return _read_files(folder, PEOPLE_PATTERN, ("user_id",), every_column=True)
 
 
 def _read_files(folder: Path, pattern: str, columns: tuple[str, ...], *, every_column: bool) -> pd.DataFrame:

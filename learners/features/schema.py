@@ -54,7 +54,7 @@ CONTENT_BAG_FEATURES: tuple[str, ...] = ("tags",)
 
 MAX_HISTORY = 20
 MAX_PREFERRED_CATEGORIES = 5
-MAX_TRAITS = 8
+MAX_TRAITS = 24
 
 USER_DENSE_FEATURES: tuple[str, ...] = (
     "engage_rate",

@@ -21,7 +21,7 @@ from learners.features.schema import (
 from learners.user_state import UserState
 from learners.user_state_settings import DEFAULT_SETTINGS
 from messages.arrays import FloatArray, IdArray
-from messages.identifiers import key_of, keys_of
+from messages.identifiers import key_of
 from messages.impressions import RequestContext
 
 _DAY = 86_400.0
@@ -117,11 +117,16 @@ def profile_traits(profile: Mapping[str, Any] | None) -> IdArray:
     if not profile:
         return np.empty(0, dtype=np.uint64)
     plain = [
-        f"trait:{name}={value}"
+        _trait_key(name, str(value))
         for name, value in sorted(profile.items())
         if isinstance(value, str | int | float) and value != ""
     ]
-    return keys_of(plain[:MAX_TRAITS])
+    return np.array(plain[:MAX_TRAITS], dtype=np.uint64)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _trait_key(name: str, value: str) -> int:
+    return key_of(f"trait:{name}={value}")
 
 
 def _share_of_last(engaged: list[bool], count: int) -> float:

@@ -183,3 +183,25 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
     write(tmp_path, header=LOG_HEADER.replace("is_hate", "is_loved"))
     with pytest.raises(KuaiRandFormatError, match="lacks the columns is_hate"):
         KuaiRandLog(tmp_path)
+
+
+def test_user_features_are_the_profile_without_what_the_period_itself_told(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    assert all(
+        Impression.from_wire(record).profile is None
+        for kind, record in records_of(KuaiRandLog(folder))
+        if kind == "impression"
+    )
+    (folder / "user_features_pure.csv").write_text(
+        "user_id,user_active_degree,is_video_author,onehot_feat0,onehot_feat4\n1,full_active,1,0,\n2,low,0,1,3.0\n"
+    )
+    profiles = {
+        record["user_id"]: Impression.from_wire(record).profile
+        for kind, record in records_of(KuaiRandLog(folder))
+        if kind == "impression"
+    }
+    assert profiles == {
+        "1": {"is_video_author": "1", "onehot_feat0": "0"},
+        "2": {"is_video_author": "0", "onehot_feat0": "1", "onehot_feat4": "3.0"},
+        "3": None,
+    }
