@@ -130,20 +130,28 @@ def replay(
 @app.command()
 def status(config: ConfigOption = None, state: StateOption = None, as_json: JsonOption = False) -> None:
     """Say what runs on the state folder and how it is."""
+    import httpx
+
     from foryou.client import ApiError, Client
     from foryou.local_services import StateFolder
+    from foryou.status_view import draw_status
 
     settings = settings_from(config, state=state)
     running = StateFolder(settings.services.state).find_running()
     if running is None:
+        progress_console.print(f"nothing runs on {settings.services.state}; `foryou up` starts it")
         print_report({"running": False}, "foryou", as_json=as_json)
         raise typer.Exit(3)
-    with Client(running.http_url) as client:
-        try:
+    try:
+        with Client(running.http_url) as client:
             answer = client.status()
-        except (ApiError, OSError) as error:
-            answer = {"problem": str(error)}
-    print_report({"running": True, "http": running.http_url, **answer}, "foryou", as_json=as_json)
+    except (ApiError, httpx.HTTPError) as error:
+        progress_console.print(f"[red]{running.http_url} does not answer: {error}[/red]")
+        raise typer.Exit(4) from error
+    if as_json:
+        print_report({"running": True, "http": running.http_url, **answer}, "foryou", as_json=True)
+    else:
+        result_console.print(draw_status(answer, running.http_url))
 
 
 @app.command()

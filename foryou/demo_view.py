@@ -20,8 +20,8 @@ _ARMS = {
 }
 _BARS = " ▁▂▃▄▅▆▇█"
 _SPARK_WIDTH = 40
-_TOP = 0.9
-"""The share of viewed impressions at which a bar is full."""
+_BOTTOM, _TOP = 0.2, 0.8
+"""The shares of viewed impressions at which a bar is empty, and full."""
 
 
 def draw_progress(progress: DemoProgress, base_url: str) -> RenderableType:
@@ -69,6 +69,7 @@ def _spark(series: EngagementSeries | None) -> str:
     line = ""
     for part in parts:
         known = part[~np.isnan(part)]
-        level = 0 if len(known) == 0 else round(float(known.mean()) / _TOP * (len(_BARS) - 1))
+        height = (float(known.mean()) - _BOTTOM) / (_TOP - _BOTTOM) if len(known) else 0.0
+        level = round(height * (len(_BARS) - 1))
         line += _BARS[min(max(level, 0), len(_BARS) - 1)]
     return line
