@@ -51,28 +51,43 @@ def run_evaluate_policy_command(
     frame = _read(path)
     try:
         rows = _rows(frame, target)
-        earned = logged_value(rows, confidence=confidence)
-        report: dict[str, Any] = {"rows": len(frame), "target": target, **earned.numbers("logged")}
-        estimators: list[Estimator] = ["ips", "snips"] + (["dr"] if rows.predicted is not None else [])
-        own = (
-            None if own_log is None else logged_value(_rows(_read(own_log), "logged"), confidence=confidence)
-        )
-        if own is not None:
-            report |= own.numbers("own")
-        for estimator in estimators:
-            estimate = estimate_value(rows, estimator, confidence=confidence, max_weight=max_weight)
-            gain = estimate_gain(rows, estimator, confidence=confidence, max_weight=max_weight)
-            report |= estimate.numbers(estimator) | gain.numbers(f"{estimator}_gain")
-            report |= {"effective_rows": estimate.effective_rows, "mean_weight": estimate.mean_weight}
-            if own is not None:
-                distance = abs(estimate.value - own.value)
-                half_width = (estimate.high - estimate.low) / 2
-                report[f"{estimator}_holds_own"] = distance <= half_width
-                report[f"{estimator}_agrees_with_own"] = distance <= math.hypot(
-                    half_width, (own.high - own.low) / 2
-                )
+        own = None if own_log is None else _rows(_read(own_log), "logged")
+        report = policy_report(rows, own=own, confidence=confidence, max_weight=max_weight)
     except OffPolicyError as error:
         raise EvaluationError(f"{path}: {error}") from error
+    return {"target": target, **report}
+
+
+def policy_report(
+    rows: LoggedRows,
+    *,
+    own: LoggedRows | None = None,
+    confidence: float = 0.95,
+    max_weight: float = float("inf"),
+) -> dict[str, Any]:
+    """Report all estimators that the rows allow, flat: values, gains over the logging policy, intervals.
+
+    rows: of a file or, from EXAMPLES, of `monitoring.off_policy_log`. own: the target policy's own log.
+    Raises OffPolicyError.
+    """
+    report: dict[str, Any] = {"rows": len(rows.rewards)}
+    report |= logged_value(rows, confidence=confidence).numbers("logged")
+    estimators: list[Estimator] = ["ips", "snips"] + (["dr"] if rows.predicted is not None else [])
+    truth = None if own is None else logged_value(own, confidence=confidence)
+    if truth is not None:
+        report |= truth.numbers("own")
+    for estimator in estimators:
+        estimate = estimate_value(rows, estimator, confidence=confidence, max_weight=max_weight)
+        gain = estimate_gain(rows, estimator, confidence=confidence, max_weight=max_weight)
+        report |= estimate.numbers(estimator) | gain.numbers(f"{estimator}_gain")
+        report |= {"effective_rows": estimate.effective_rows, "mean_weight": estimate.mean_weight}
+        if truth is not None:
+            distance = abs(estimate.value - truth.value)
+            half_width = (estimate.high - estimate.low) / 2
+            report[f"{estimator}_holds_own"] = distance <= half_width
+            report[f"{estimator}_agrees_with_own"] = distance <= math.hypot(
+                half_width, (truth.high - truth.low) / 2
+            )
     return report
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -21,7 +22,10 @@ def run_experiment_aa_command(
     """
     started = time.monotonic()
     settings = SignificanceSettings(num_experiments=experiments, alpha=alpha, lift=lift, seed=seed)
-    report: dict[str, Any] = run_significance_experiments(settings).as_dict()
+    report: dict[str, Any] = {
+        name: None if math.isnan(value) else value  # JSON has no NaN
+        for name, value in run_significance_experiments(settings).as_dict().items()
+    }
     report["seconds"] = round(time.monotonic() - started, 2)
     return report
 

@@ -18,6 +18,17 @@ from monitoring.session_intervals import DAY_MS
 AgeReader: TypeAlias = Callable[[FeatureBatch], DoubleArray]
 """Gives the ages of n contents in seconds, NaN where unknown: only learners know where features stand."""
 
+
+def log_age_reader(column: int, scale: float, unit_seconds: float) -> AgeReader:
+    """Read ages off a dense feature that holds log(1 + age / unit) / scale, in this column."""
+
+    def ages(features: FeatureBatch) -> DoubleArray:
+        logs = features.dense[:, column].astype(np.float64)
+        return np.asarray(np.expm1(logs * scale) * unit_seconds, dtype=np.float64)
+
+    return ages
+
+
 UNKNOWN_AGE = -1
 _UPLOAD = EVENT_TYPE_CODES["content_upload"]
 

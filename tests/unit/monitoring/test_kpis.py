@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from messages.codec import MalformedMessageError
 from messages.examples import HEAD_INDEX, ExampleBatch, LabelKind
+from messages.features import FeatureBatch
+from monitoring.event_rows import log_age_reader
 from monitoring.kpi_report import DayReport, date_of, day_of, day_report, retention
 from monitoring.kpis import Kpis, KpiSettings
 from tests.unit.monitoring.event_log import START, LoggedEvent, content_ages, message_of, random_log
@@ -202,3 +204,11 @@ def test_parts_of_something_else_are_refused() -> None:
 
 def test_days_have_dates() -> None:
     assert date_of(FIRST_DAY) == "2024-10-04"
+
+
+def test_ages_are_read_off_their_logarithm() -> None:
+    ages = np.array([0.0, 3_600.0, 86_400.0, 4e6])
+    dense = np.zeros((4, 3), np.float32)
+    dense[:, 1] = np.log1p(ages / 3600) / 6
+    read = log_age_reader(1, 6.0, 3600.0)(FeatureBatch({}, {}, dense, None))
+    np.testing.assert_allclose(read, ages, rtol=1e-4)

@@ -1,10 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from messages.examples import HEAD_INDEX, HEADS, ExampleBatch, JoinedExamples, LabelKind
 from messages.features import FeatureBatch
 from monitoring.off_policy import OffPolicyError, estimate_value
-from monitoring.off_policy_log import rows_of_examples, with_other_epsilon
+from monitoring.off_policy_log import rows_of_examples, top_rows_of_exploration, with_other_epsilon
 
 EPSILON = 0.1
 
@@ -60,3 +62,54 @@ def test_refuses_chances_that_this_exploration_cannot_have_given() -> None:
         with_other_epsilon(np.array([0.95]), 0.1, 1.5)
     with pytest.raises(OffPolicyError, match="no row"):
         rows_of_examples([ExampleBatch.empty()], epsilon=0.1, target_epsilon=0.0)
+
+
+def test_the_model_with_the_better_taste_is_told_by_what_exploration_drew() -> None:
+    generator = np.random.default_rng(5)
+    batches = [explored(generator, 4_000) for _ in range(3)]
+
+    def value(quality: float) -> tuple[float, float, float]:
+        rows = top_rows_of_exploration(
+            batches,
+            lambda joined: quality * joined.served_scores + generator.normal(0, 0.1, len(joined)),
+            epsilon=EPSILON,
+            top_share=0.25,
+        )
+        estimate = estimate_value(rows, "snips")
+        return estimate.low, estimate.value, estimate.high
+
+    good, none, contrary = value(5.0), value(0.0), value(-5.0)
+    assert good[0] <= 0.875 <= good[2]  # the mean of the best quarter of chances that are uniform in [0, 1]
+    assert none[0] <= 0.5 <= none[2]
+    assert good[0] > none[2]
+    assert contrary[2] < none[0]
+
+
+def explored(generator: np.random.Generator, n: int) -> ExampleBatch:
+    """Places given by draws; a content's chance of engagement is its score."""
+    chances = generator.random(n).astype(np.float32)
+    batch = shown(generator, n)
+    joined = batch.joined
+    assert joined is not None
+    labels = joined.labels.copy()
+    labels[:, HEAD_INDEX["engage"]] = np.where(
+        generator.random(n) < chances, LabelKind.OBSERVED_POSITIVE, LabelKind.OBSERVED_NEGATIVE
+    )
+    return dataclasses.replace(
+        batch,
+        joined=dataclasses.replace(
+            joined, labels=labels, served_scores=chances, propensities=np.full(n, 0.02, np.float32)
+        ),
+    )
+
+
+def test_favourites_need_draws_and_a_share() -> None:
+    batch = shown(np.random.default_rng(0), 50)
+    for share, epsilon, problem in ((0.0, EPSILON, "top_share"), (0.2, 0.999, "next to nothing")):
+        with pytest.raises(OffPolicyError, match=problem):
+            top_rows_of_exploration(
+                [batch, ExampleBatch.empty()],
+                lambda joined: joined.served_scores,
+                epsilon=epsilon,
+                top_share=share,
+            )
