@@ -19,7 +19,8 @@ from learners.counter_increments import counter_increments
 from learners.label_weights import is_positive
 from learners.span_cutter import MiniBatch
 from learners.training_settings import TrainingSettings
-from learners.training_step import StepResult, TrainingStep
+from learners.training_step import NonFiniteLossError, StepResult, TrainingStep
+from messages.codec import pack
 from messages.examples import HEADS, ExampleBatch
 from messages.updates import COUNTERS_GROUP, Update
 from monitoring.progressive_metrics import StreamingAuc
@@ -90,11 +91,27 @@ class LearnerActor:
                 if mini_batch is None:
                     continue
                 batch = mini_batch.batch()
-                result = await self._train(batch) if len(batch) else None
+                result = await self._train_or_quarantine(connections, mini_batch, batch)
                 if self._settings.writes_counters:
                     await self._client.push(_counter_update(mini_batch, batch, counters_epoch))
                 if await follower.push(mini_batch, self._update(mini_batch, batch, result, epoch)):
                     self._progress.learned(batch, result)
+
+    async def _train_or_quarantine(
+        self, connections: Connections, mini_batch: MiniBatch, batch: ExampleBatch
+    ) -> StepResult | None:
+        """Learn, or, where the numbers are none, record the spans for later and push them empty."""
+        if not len(batch):
+            return None
+        try:
+            return await self._train(batch)
+        except NonFiniteLossError as error:
+            self._progress.num_quarantined += len(batch)
+            logger.error("quarantined %d examples: %s", len(batch), error)
+            spans = {partition: [span.start, span.end] for partition, span in mini_batch.spans.items()}
+            key = connections.namespace.key("quarantine", self._settings.group)
+            await connections.redis.rpush(key, pack({"spans": spans, "reason": str(error)}))
+            return None
 
     async def _train(self, batch: ExampleBatch) -> StepResult | None:
         request = self._step.pull_request(batch, self._settings.group)
@@ -134,6 +151,7 @@ class LearnerProgress:
         self._auc = {name: StreamingAuc() for name in HEADS}
         self._num_examples = 0
         self._num_batches = 0
+        self.num_quarantined = 0
         self._started = time.monotonic()
         self._last_loss = float("nan")
 
@@ -154,6 +172,7 @@ class LearnerProgress:
         return {
             "examples": self._num_examples,
             "batches": self._num_batches,
+            "quarantined": self.num_quarantined,
             "examples_per_s": self._num_examples / elapsed if elapsed else 0.0,
             "loss": self._last_loss,
             "auc": {name: auc.value() for name, auc in self._auc.items()},

@@ -36,9 +36,10 @@ pytestmark = pytest.mark.system
 GROUP = "production"
 USERS = [f"user-{number}" for number in range(40)]
 CONTENTS = [f"content-{number}" for number in range(12)]
-FIRST_TIME = time.time()
+FIRST_TIME = 1_750_000_000.0
 START_SECONDS = 90.0
 LEARN_SECONDS = 30.0
+STOP_SECONDS = 10.0
 
 
 class Up:
@@ -48,7 +49,7 @@ class Up:
         self.folder = folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+            self.port = port = probe.getsockname()[1]
         # Another system may run in this process: its flags for Ray's processes are not this one's.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         environment = inherited | {
@@ -95,12 +96,21 @@ class Up:
         return len(processes)
 
     def stop(self) -> None:
+        """End as an operator would, and assert that no process and no port is left."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(timeout=30) == 0
+        assert self.process.wait(timeout=STOP_SECONDS) == 0
+        _, alive = psutil.wait_procs(children, timeout=1)
+        assert not alive
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", self.port)) != 0
 
 
 def stretch(part: int) -> list[tuple[str, FeedMessage]]:
-    """Return one part of a fixed stream: each person is shown contents, watches all and likes some."""
+    """Return one part of a fixed stream: each person is shown contents, watches all and likes some.
+
+    It brings its own clock, since two runs do not append at the same time of day.
+    """
     messages = []
     for index, user in enumerate(USERS):
         request = f"{user}-{part}"
@@ -117,7 +127,7 @@ def stretch(part: int) -> list[tuple[str, FeedMessage]]:
             records.append(("event", terminal))
             if (index + place) % 5 == 0:
                 records.append(("event", {"event_type": "like", "event_id": f"{request}-{place}-l", **about}))
-        messages.append((user, FeedMessage(records)))
+        messages.append((user, FeedMessage(records, log_time=FIRST_TIME + part)))
     return messages
 
 
