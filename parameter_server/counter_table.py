@@ -14,10 +14,10 @@ from numba import carray, njit
 from messages.arrays import AnyArray, BoolArray, IdArray, IntArray
 from messages.identifiers import buckets_of
 from messages.updates import COUNTER_TOTALS, DECAYED_COUNTERS, HALF_LIVES, CounterRows
-from parameter_server.change_log import ChangeLog
-from parameter_server.cuckoo_index import CuckooIndex
 from parameter_server.native_memory import kernel_input, pointer_to
-from parameter_server.row_storage import HEADER_BYTES, RowStorage, prefetch_row, row_address
+from parameter_server.recency import HEADER_BYTES, header_at, row_address, touch
+from parameter_server.row_storage import prefetch_row
+from parameter_server.row_table import RowTable
 
 _NUM_TOTALS = len(COUNTER_TOTALS)
 _NUM_HALF_LIVES = len(HALF_LIVES)
@@ -34,21 +34,19 @@ class CounterTable:
     """Counters by content key; a missing row reads as zeros, and nothing is kept for MISSING_KEY."""
 
     def __init__(self) -> None:
-        self._index = CuckooIndex()
-        self._storage = RowStorage(2 * _RECORD_WORDS)
-        self._changes = ChangeLog(self._storage)
+        self._table = RowTable(2 * _RECORD_WORDS)
 
     def __len__(self) -> int:
-        return len(self._index)
+        return len(self._table)
 
     @property
     def num_bytes(self) -> int:
-        return self._index.num_bytes + self._storage.num_bytes + self._changes.num_bytes
+        return self._table.num_bytes
 
     def read(self, ids: IdArray) -> CounterRows:
         """Return the counters of ids in the order asked. ids: uint64 [m]."""
         counters = CounterRows.zeros(ids)
-        rows = self._index.find(ids)
+        rows = self._table.index.find(ids)
         found = np.flatnonzero(rows >= 0)
         if len(found):
             stored = self._of_rows(ids[found], rows[found])
@@ -57,45 +55,57 @@ class CounterTable:
             counters.times[found] = stored.times
         return counters
 
-    def add(self, increments: CounterRows, version: int) -> None:
-        """Add increments, each as of its own time. version: higher than any before."""
-        rows = self._index.find_or_insert(increments.ids)
-        self._storage.reserve(self._index.num_row_slots)
-        touched = np.empty(len(rows), dtype=np.int64)
-        num_touched = _add_counters(
+    def add(self, increments: CounterRows, version: int, *, time: int = 0) -> None:
+        """Add increments, each as of its own time. version, time of the stream: not lower than any before."""
+        rows = self._table.rows_for(increments.ids)
+        storage = self._table.storage
+        _add_counters(
             kernel_input(rows, np.int64),
             kernel_input(increments.ids, np.uint64),
             kernel_input(increments.totals, np.int64),
             kernel_input(increments.decayed, np.float64),
             kernel_input(increments.times, np.float64),
             kernel_input(HALF_LIVES, np.float64),
-            self._storage.addresses,
-            self._storage.row_bytes,
-            np.uint64(version),
-            touched,
+            storage.addresses,
+            storage.row_bytes,
+            storage.ends,
+            np.uint32(version),
+            np.uint32(time),
         )
-        self._changes.append(touched[:num_touched], version, len(self))
 
     def changed_since(self, version: int) -> CounterRows:
         """Return the rows changed after `version`, work in proportion to the changes since."""
-        rows = self._changes.rows_since(version)
-        return self._of_rows(self._storage.ids_of(rows), rows)
+        rows = self._table.storage.changed_since(version)
+        return self._of_rows(self._table.storage.ids_of(rows), rows)
 
     def all_rows(self) -> CounterRows:
-        return self._of_rows(*self._index.entries())
+        return self._of_rows(*self._table.index.entries())
 
-    def load(self, counters: CounterRows, version: int) -> None:
-        """Store rows of a snapshot; they count as changed at `version`, which no reader may ask before."""
-        rows = self._index.find_or_insert(counters.ids)
-        self._storage.reserve(self._index.num_row_slots)
-        records = np.empty((len(rows), _RECORD_WORDS), dtype=np.float64)
+    def of_rows(self, rows: IntArray) -> CounterRows:
+        """Return a copy of those of some row numbers that are in use."""
+        return self._of_rows(*self._table.used(rows))
+
+    @property
+    def rows(self) -> RowTable:
+        """The rows themselves, for inspection."""
+        return self._table
+
+    def erase(self, ids: IdArray) -> IdArray:
+        """Forget rows that live elsewhere now, and return the ids that were there."""
+        return self._table.erase(ids)
+
+    def load(self, counters: CounterRows) -> None:
+        """Take over rows that are not here; to readers of versions they have always been there."""
+        num_rows = len(counters)
+        records = np.empty((num_rows, _RECORD_WORDS), dtype=np.float64)
         records.view(np.int64)[:, :_NUM_TOTALS] = counters.totals
-        records[:, _NUM_TOTALS:-1] = counters.decayed.reshape(len(rows), _NUM_HALF_LIVES * _NUM_DECAYED)
+        records[:, _NUM_TOTALS:-1] = counters.decayed.reshape(num_rows, _NUM_HALF_LIVES * _NUM_DECAYED)
         records[:, -1] = counters.times
-        self._storage.write(rows, counters.ids, records.view(np.uint32), version)
+        times = np.clip(counters.times, 0, np.iinfo(np.uint32).max).astype(np.int64)
+        self._table.load(counters.ids, records.view(np.uint32), times)
 
     def _of_rows(self, ids: IdArray, rows: IntArray) -> CounterRows:
-        words: AnyArray = self._storage.read(rows, 2 * _RECORD_WORDS)
+        words: AnyArray = self._table.storage.read(rows, 2 * _RECORD_WORDS)
         decayed = words.view(np.float64)[:, _NUM_TOTALS:-1]
         return CounterRows(
             ids,
@@ -115,22 +125,17 @@ def _add_counters(
     half_lives: Any,
     addresses: Any,
     row_bytes: Any,
+    ends: Any,
     version: Any,
-    touched: Any,
-) -> Any:
+    time: Any,
+) -> None:
     num_half_lives, num_decayed = decayed.shape[1], decayed.shape[2]
-    num_touched = 0
     for index in range(len(rows)):
         prefetch_row(addresses, rows, index, row_bytes)
         if rows[index] < 0:
             continue
         address = row_address(addresses, rows[index], row_bytes)
-        header = carray(pointer_to(address), (2,), np.uint64)
-        header[0] = ids[index]
-        if header[1] != version:
-            header[1] = version
-            touched[num_touched] = rows[index]
-            num_touched += 1
+        touch(header_at(address), rows[index], ids[index], version, time, addresses, row_bytes, ends)
         body = address + np.uint64(HEADER_BYTES)
         row_totals = carray(pointer_to(body), (_NUM_TOTALS,), np.int64)
         for column in range(_NUM_TOTALS):
@@ -147,4 +152,3 @@ def _add_counters(
                 place = life * num_decayed + column
                 sums[place] = sums[place] * kept + decayed[index, life, column] * gained
         sums[num_half_lives * num_decayed] = newest
-    return num_touched

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from messages.arrays import IdArray, IntArray
+from messages.arrays import AnyArray, IdArray, IntArray
 from parameter_server import cuckoo_kernels as kernels
 from parameter_server.native_memory import aligned_zeros, kernel_input
 
-_LARGEST_LOAD = 0.85
+_LARGEST_LOAD = 0.92
+_GROWTH = 1.25
 
 
 class CuckooIndex:
     """A map from ids to row numbers 0, 1, 2, ... that stay the same until the id is erased.
 
-    Growth rehashes the index only; rows never move. Erased rows are given out again, the last one first.
-    MISSING_KEY (0) is never stored. Not for several threads at once.
+    Growth rehashes one part of the index, a hundredth, at a time: no call waits for the whole, and little
+    of it is empty. Rows never move. Erased rows are given out again, the last one first. MISSING_KEY (0) is
+    never stored. At most 2³² rows. Not for several threads at once.
     """
 
     def __init__(self, capacity: int = 64) -> None:
         """capacity: ids to hold before the first growth."""
-        num_buckets = 1
-        while num_buckets * kernels.PLACES * _LARGEST_LOAD < capacity:
-            num_buckets *= 2
-        self._allot(num_buckets)
+        expected = capacity / kernels.NUM_PARTS
+        most = expected + 5.0 * math.sqrt(expected)  # no part of a fair hash is fuller than that
+        num_buckets = max(1, math.ceil(most / (kernels.PLACES * _LARGEST_LOAD)))
+        self._parts: list[AnyArray] = [aligned_zeros(0)] * kernels.NUM_PARTS
+        self._bases = np.zeros(kernels.NUM_PARTS, dtype=np.uint64)
+        self._sizes = np.zeros(kernels.NUM_PARTS, dtype=np.uint64)
+        self._counts = np.zeros(kernels.NUM_PARTS, dtype=np.int64)
+        self._limits = np.zeros(kernels.NUM_PARTS, dtype=np.int64)
+        for part in range(kernels.NUM_PARTS):
+            self._allot(part, num_buckets)
         self._state = np.zeros(3, dtype=np.int64)
         self._free_rows = np.empty(16, dtype=np.int64)
 
     def __len__(self) -> int:
-        return int(self._state[kernels.SIZE])
+        return int(self._counts.sum())
 
     @property
     def num_row_slots(self) -> int:
@@ -37,26 +47,44 @@ class CuckooIndex:
 
     @property
     def num_bytes(self) -> int:
-        return int(self._table.nbytes + self._free_rows.nbytes)
+        return int(self._sizes.sum()) * kernels.BUCKET_BYTES + self._free_rows.nbytes
+
+    @property
+    def load_factor(self) -> float:
+        """The share of places that are taken."""
+        return len(self) / (int(self._sizes.sum()) * kernels.PLACES)
 
     def find(self, ids: IdArray) -> IntArray:
         """Return the row of each id, int64 [m], -1 where it has none. ids: uint64 [m]."""
         rows = np.empty(len(ids), dtype=np.int64)
-        kernels.find(self._table, self._mask, kernel_input(ids, np.uint64), rows)
+        kernels.find(self._bases, self._sizes, kernel_input(ids, np.uint64), rows)
         return rows
 
-    def find_or_insert(self, ids: IdArray) -> IntArray:
-        """Return the row of each id, int64 [m], giving one to each that has none; MISSING_KEY has -1."""
+    def find_or_insert(self, ids: IdArray, known: IntArray | None = None) -> IntArray:
+        """Return the row of each id, int64 [m], giving one to each that has none; MISSING_KEY has -1.
+
+        known: what `find` said of these ids, if nothing was erased since.
+        """
         keys = kernel_input(ids, np.uint64)
-        rows = np.empty(len(keys), dtype=np.int64)
+        rows = self.find(keys) if known is None else known.copy()
+        if not len(rows) or rows.min() >= 0:
+            return rows
         done = 0
         while True:
-            done = kernels.find_or_insert(
-                self._table, self._mask, self._limit, keys, done, rows, self._free_rows, self._state
+            done = kernels.insert_missing(
+                self._bases,
+                self._sizes,
+                self._counts,
+                self._limits,
+                keys,
+                done,
+                rows,
+                self._free_rows,
+                self._state,
             )
             if done == len(keys):
                 return rows
-            self._grow()
+            self._grow(int(self._state[kernels.FULL_PART]))
 
     def erase(self, ids: IdArray) -> IntArray:
         """Forget ids and return the rows they had, int64 [m], -1 where there was none."""
@@ -67,28 +95,33 @@ class CuckooIndex:
             grown = np.empty(max(needed, 2 * len(self._free_rows)), dtype=np.int64)
             grown[: len(self._free_rows)] = self._free_rows
             self._free_rows = grown
-        kernels.erase(self._table, self._mask, keys, rows, self._free_rows, self._state)
+        kernels.erase(self._bases, self._sizes, self._counts, keys, rows, self._free_rows, self._state)
         return rows
 
     def entries(self) -> tuple[IdArray, IntArray]:
         """Return every id, uint64 [n], and its row, int64 [n], by rising row number."""
-        buckets = self._table.reshape(-1, 2, kernels.PLACES)
-        keys = buckets[:, 0].ravel()
-        stored = np.flatnonzero(keys)
-        rows = buckets[:, 1].ravel()[stored].astype(np.int64)
-        order = np.argsort(rows)
-        return keys[stored][order], rows[order]
+        keys, rows = [], []
+        for words in self._parts:
+            of_part = words.reshape(-1, kernels.BUCKET_WORDS)[:, : kernels.PLACES]
+            numbers = words.view(np.uint32).reshape(-1, 2 * kernels.BUCKET_WORDS)
+            stored = of_part != 0
+            keys.append(of_part[stored])
+            rows.append(numbers[:, 2 * kernels.PLACES : 3 * kernels.PLACES][stored])
+        all_rows = np.concatenate(rows).astype(np.int64)
+        order = np.argsort(all_rows)
+        return np.concatenate(keys)[order], all_rows[order]
 
-    def _allot(self, num_buckets: int) -> None:
-        self._table = aligned_zeros(num_buckets * kernels.BUCKET_WORDS)
-        self._mask = np.uint64(num_buckets - 1)
-        self._limit = int(num_buckets * kernels.PLACES * _LARGEST_LOAD)
+    def _allot(self, part: int, num_buckets: int) -> None:
+        self._parts[part] = words = aligned_zeros(num_buckets * kernels.BUCKET_WORDS)
+        self._bases[part] = words.ctypes.data
+        self._sizes[part] = num_buckets
+        self._limits[part] = max(1, int(num_buckets * kernels.PLACES * _LARGEST_LOAD))
 
-    def _grow(self) -> None:
-        before = self._table
+    def _grow(self, part: int) -> None:
+        before = self._parts[part]
         num_buckets = len(before) // kernels.BUCKET_WORDS
         while True:
-            num_buckets *= 2
-            self._allot(num_buckets)
-            if kernels.rehash(before, self._table, self._mask):
+            num_buckets = max(num_buckets + 1, math.ceil(num_buckets * _GROWTH))
+            self._allot(part, num_buckets)
+            if kernels.rehash(before, self._bases, self._sizes):
                 return

@@ -1,9 +1,10 @@
-"""The compiled half of `CuckooIndex`: a bucketized cuckoo hash in one flat uint64 array.
+"""The compiled half of `CuckooIndex`: a bucketized cuckoo hash, cut into parts that grow one at a time.
 
-A bucket is one cache line: four keys, then their four row numbers; key 0 is an empty place. A key lives in
-one of two buckets, so a lookup reads at most two lines, and four keys a bucket allow loads above 90% (Pagh
-and Rodler 2004; Dietzfelbinger and Weidling 2007). Where both are full, a breadth-first search finds the
-shortest chain of moves (as in libcuckoo) before anything is moved, so a failed insert changes nothing.
+A bucket is one cache line: five keys, then their five row numbers of 32 bits; key 0 is an empty place. A key
+lives in one of two buckets of its part, so a lookup reads at most two lines, and five keys a bucket allow
+loads above 95% (Pagh and Rodler 2004; Dietzfelbinger and Weidling 2007). Where both are full, a breadth-first
+search finds the shortest chain of moves (as in libcuckoo) before anything is moved, so a failed insert
+changes nothing. A hash becomes a bucket by multiplication (Lemire 2019): a part may have any number of them.
 """
 
 from __future__ import annotations
@@ -11,62 +12,87 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import carray, njit
 
 from parameter_server.initializers import scramble
-from parameter_server.native_memory import prefetch
+from parameter_server.native_memory import pointer_to, prefetch
 
-PLACES = 4
-BUCKET_WORDS = 2 * PLACES
-_BUCKET_BYTES = np.uint64(8 * BUCKET_WORDS)
+PLACES = 5
+BUCKET_BYTES = 64
+BUCKET_WORDS = BUCKET_BYTES // 8
+NUM_PARTS = 128
+_PART_BITS = np.uint64(7)
+_PART_MASK = np.uint64(NUM_PARTS - 1)
+_LINE = np.uint64(BUCKET_BYTES)
+_ROWS_OFFSET = np.uint64(8 * PLACES)
+_LOW_HALF = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
 _SEARCH_LIMIT = 512
-_AHEAD = 12
+_BLOCK = 64
 _EMPTY = np.uint64(0)
 _SECOND_HASH = np.uint64(0xD6E8FEB86659FD93)
 
-SIZE, NEXT_ROW, NUM_FREE = 0, 1, 2
-"""Places in the index's int64 state: live keys, rows ever given out, rows waiting to be given out again."""
+NEXT_ROW, NUM_FREE, FULL_PART = 0, 1, 2
+"""Places in the index's int64 state: rows ever given out, rows to be given out again, part to grow."""
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _choices(key: Any, mask: Any) -> Any:
-    """Return the word offsets of a key's two buckets.
+def _first_choice(mixed: Any, bases: Any, sizes: Any) -> Any:
+    """Return the address of the first bucket. mixed: `scramble` of the key."""
+    part = mixed & _PART_MASK
+    return bases[part] + ((((mixed >> _PART_BITS) & _LOW_HALF) * sizes[part]) >> _HALF) * _LINE
 
-    The second comes from the middle of a product, which the low bits decide: a shard hosts only keys with
-    certain high bits (messages.identifiers.buckets_of), and these must not crowd its buckets.
+
+@njit(cache=True, nogil=True, inline="always")
+def _second_choice(mixed: Any, bases: Any, sizes: Any) -> Any:
+    """Return the address of the second bucket.
+
+    It comes from the top of a product, which all bits decide: a shard hosts only keys with certain high bits
+    (messages.identifiers.buckets_of), and these must not crowd its buckets.
     """
-    mixed = scramble(key)
-    first = np.int64(mixed & mask) * BUCKET_WORDS
-    second = np.int64(((mixed * _SECOND_HASH) >> np.uint64(32)) & mask) * BUCKET_WORDS
-    return first, second
+    part = mixed & _PART_MASK
+    return bases[part] + (((mixed * _SECOND_HASH) >> _HALF) * sizes[part] >> _HALF) * _LINE
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _find_place(table: Any, bucket: Any, key: Any) -> Any:
-    for place in range(bucket, bucket + PLACES):
-        if table[place] == key:
-            return place
-    return np.int64(-1)
+def _find_place(bucket: Any, key: Any) -> Any:
+    keys = carray(pointer_to(bucket), (PLACES,), np.uint64)
+    found = np.int64(-1)
+    for place in range(PLACES):  # without a branch: where a key lies cannot be predicted
+        found = np.int64(place) if keys[place] == key else found
+    return found
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _locate(table: Any, mask: Any, key: Any) -> Any:
-    """Return the word offset of a stored key, or -1; its row number is PLACES words further."""
-    first, second = _choices(key, mask)
-    place = _find_place(table, first, key)
+def _row_at(bucket: Any, place: Any) -> Any:
+    return np.int64(carray(pointer_to(bucket + _ROWS_OFFSET), (PLACES,), np.uint32)[np.uint64(place)])
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put(bucket: Any, place: Any, key: Any, row: Any) -> None:
+    carray(pointer_to(bucket), (PLACES,), np.uint64)[place] = key
+    carray(pointer_to(bucket + _ROWS_OFFSET), (PLACES,), np.uint32)[place] = np.uint32(row)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _locate(key: Any, mixed: Any, bases: Any, sizes: Any) -> Any:
+    """Return the bucket and place of a stored key, or place -1."""
+    bucket = _first_choice(mixed, bases, sizes)
+    place = _find_place(bucket, key)
     if place < 0:
-        place = _find_place(table, second, key)
-    return place
+        bucket = _second_choice(mixed, bases, sizes)
+        place = _find_place(bucket, key)
+    return bucket, place
 
 
 @njit(cache=True, nogil=True)
-def _place_by_moving(table: Any, mask: Any, first: Any, second: Any) -> Any:
-    """Free a place in one of two full buckets by the shortest chain of moves; return it, -1 if none is near.
+def _place_by_moving(bases: Any, sizes: Any, first: Any, second: Any) -> Any:
+    """Free a place in one of two full buckets by the shortest chain of moves; return it, place -1 if none.
 
     Breadth-first order keeps a bucket from coming twice in the chain that is found: its first visit would
     have led to the same end sooner.
     """
-    buckets = np.empty(_SEARCH_LIMIT, dtype=np.int64)
+    buckets = np.empty(_SEARCH_LIMIT, dtype=np.uint64)
     parents = np.empty(_SEARCH_LIMIT, dtype=np.int64)  # node from which a key would move here
     origins = np.empty(_SEARCH_LIMIT, dtype=np.int64)  # the place it would leave
     buckets[0], buckets[1] = first, second
@@ -75,21 +101,23 @@ def _place_by_moving(table: Any, mask: Any, first: Any, second: Any) -> Any:
     node = 0
     while node < num_nodes:
         bucket = buckets[node]
-        for place in range(bucket, bucket + PLACES):
-            one, other = _choices(table[place], mask)
+        for place in range(PLACES):
+            mixed = scramble(carray(pointer_to(bucket), (PLACES,), np.uint64)[place])
+            one, other = _first_choice(mixed, bases, sizes), _second_choice(mixed, bases, sizes)
             target = other if one == bucket else one
             if target == bucket:
                 continue
-            free = _find_place(table, target, _EMPTY)
+            free = _find_place(target, _EMPTY)
             if free >= 0:
-                leaving = place
+                leaving = np.int64(place)
                 while True:
-                    table[free] = table[leaving]
-                    table[free + PLACES] = table[leaving + PLACES]
-                    free = leaving
+                    origin = buckets[node]
+                    moved = carray(pointer_to(origin), (PLACES,), np.uint64)[leaving]
+                    _put(target, free, moved, _row_at(origin, leaving))
+                    target, free = origin, leaving
                     if parents[node] < 0:
-                        table[free] = _EMPTY
-                        return free
+                        _put(target, free, _EMPTY, 0)
+                        return target, free
                     leaving = origins[node]
                     node = parents[node]
             if num_nodes < _SEARCH_LIMIT:
@@ -98,87 +126,116 @@ def _place_by_moving(table: Any, mask: Any, first: Any, second: Any) -> Any:
                 origins[num_nodes] = place
                 num_nodes += 1
         node += 1
-    return np.int64(-1)
+    return first, np.int64(-1)
 
 
 @njit(cache=True, nogil=True)
-def _insert(table: Any, mask: Any, key: Any, row: Any) -> Any:
-    """Store a key that is not there; return False, with nothing changed, if the table must grow first."""
-    first, second = _choices(key, mask)
-    place = _find_place(table, first, _EMPTY)
+def _insert(key: Any, row: Any, bases: Any, sizes: Any) -> Any:
+    """Store a key that is not there; return False, with nothing changed, if its part must grow first."""
+    mixed = scramble(key)
+    first = _first_choice(mixed, bases, sizes)
+    bucket = first
+    place = _find_place(first, _EMPTY)
     if place < 0:
-        place = _find_place(table, second, _EMPTY)
+        bucket = _second_choice(mixed, bases, sizes)
+        place = _find_place(bucket, _EMPTY)
     if place < 0:
-        place = _place_by_moving(table, mask, first, second)
+        bucket, place = _place_by_moving(bases, sizes, first, bucket)
     if place < 0:
         return False
-    table[place] = key
-    table[place + PLACES] = np.uint64(row)
+    _put(bucket, place, key, row)
     return True
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _prefetch_bucket(table: Any, mask: Any, key: Any) -> None:
-    prefetch(np.uint64(table.ctypes.data) + (scramble(key) & mask) * _BUCKET_BYTES)
+@njit(cache=True, nogil=True)
+def find(bases: Any, sizes: Any, ids: Any, rows: Any) -> None:
+    """Write the row number of each id, -1 where it has none.
+
+    Block by block: all lines of a block are asked for before the first is read, and which of its two buckets
+    has a key is chosen without a branch, since it cannot be predicted.
+    """
+    firsts = np.empty(_BLOCK, dtype=np.uint64)
+    seconds = np.empty(_BLOCK, dtype=np.uint64)
+    for start in range(0, len(ids), _BLOCK):
+        num = min(_BLOCK, len(ids) - start)
+        for index in range(num):
+            mixed = scramble(ids[start + index])
+            first, second = _first_choice(mixed, bases, sizes), _second_choice(mixed, bases, sizes)
+            firsts[index], seconds[index] = first, second
+            prefetch(first)
+            prefetch(second)
+        for index in range(num):
+            key = ids[start + index]
+            bucket = firsts[index]
+            place, other = _find_place(bucket, key), _find_place(seconds[index], key)
+            bucket = bucket if place >= 0 else seconds[index]
+            place = place if place >= 0 else other
+            row = _row_at(bucket, place if place >= 0 else np.int64(0))
+            rows[start + index] = row if place >= 0 and key != _EMPTY else np.int64(-1)
 
 
 @njit(cache=True, nogil=True)
-def find(table: Any, mask: Any, ids: Any, rows: Any) -> None:
-    """Write the row number of each id, -1 where it has none."""
-    for index in range(len(ids)):
-        if index + _AHEAD < len(ids):
-            _prefetch_bucket(table, mask, ids[index + _AHEAD])
-        key = ids[index]
-        place = np.int64(-1) if key == _EMPTY else _locate(table, mask, key)
-        rows[index] = -1 if place < 0 else np.int64(table[place + PLACES])
-
-
-@njit(cache=True, nogil=True)
-def find_or_insert(
-    table: Any, mask: Any, limit: Any, ids: Any, start: Any, rows: Any, free_rows: Any, state: Any
+def insert_missing(
+    bases: Any,
+    sizes: Any,
+    counts: Any,
+    limits: Any,
+    ids: Any,
+    start: Any,
+    rows: Any,
+    free_rows: Any,
+    state: Any,
 ) -> Any:
-    """Write row numbers from `start` on, giving new ids a row; return where it stopped for want of room."""
+    """Give a row to each id that `find` found none for, from `start` on; return where room was wanting."""
     for index in range(start, len(ids)):
-        if index + _AHEAD < len(ids):
-            _prefetch_bucket(table, mask, ids[index + _AHEAD])
         key = ids[index]
-        if key == _EMPTY:
-            rows[index] = -1
+        if rows[index] >= 0 or key == _EMPTY:
             continue
-        place = _locate(table, mask, key)
+        mixed = scramble(key)
+        bucket, place = _locate(key, mixed, bases, sizes)
         if place >= 0:
-            rows[index] = np.int64(table[place + PLACES])
+            rows[index] = _row_at(bucket, place)
             continue
+        part = np.int64(mixed & _PART_MASK)
         reuse = state[NUM_FREE] > 0
         row = free_rows[state[NUM_FREE] - 1] if reuse else state[NEXT_ROW]
-        if state[SIZE] >= limit or not _insert(table, mask, key, row):
+        if counts[part] >= limits[part] or not _insert(key, row, bases, sizes):
+            state[FULL_PART] = part
             return index
-        state[SIZE] += 1
+        counts[part] += 1
         state[NUM_FREE if reuse else NEXT_ROW] += -1 if reuse else 1
         rows[index] = row
     return len(ids)
 
 
 @njit(cache=True, nogil=True)
-def erase(table: Any, mask: Any, ids: Any, rows: Any, free_rows: Any, state: Any) -> None:
+def erase(bases: Any, sizes: Any, counts: Any, ids: Any, rows: Any, free_rows: Any, state: Any) -> None:
     """Forget ids; write the rows they had, -1 for none, and hand those rows to the free list."""
     for index in range(len(ids)):
         key = ids[index]
-        place = np.int64(-1) if key == _EMPTY else _locate(table, mask, key)
         rows[index] = -1
+        if key == _EMPTY:
+            continue
+        mixed = scramble(key)
+        bucket, place = _locate(key, mixed, bases, sizes)
         if place >= 0:
-            rows[index] = np.int64(table[place + PLACES])
-            table[place] = _EMPTY
+            rows[index] = _row_at(bucket, place)
+            _put(bucket, place, _EMPTY, 0)
             free_rows[state[NUM_FREE]] = rows[index]
             state[NUM_FREE] += 1
-            state[SIZE] -= 1
+            counts[np.int64(mixed & _PART_MASK)] -= 1
 
 
 @njit(cache=True, nogil=True)
-def rehash(table: Any, grown: Any, grown_mask: Any) -> Any:
-    """Store every key of `table` in the larger `grown`, rows unchanged; False if that must grow further."""
-    for bucket in range(0, len(table), BUCKET_WORDS):
-        for place in range(bucket, bucket + PLACES):
-            if table[place] != _EMPTY and not _insert(grown, grown_mask, table[place], table[place + PLACES]):
+def rehash(words: Any, bases: Any, sizes: Any) -> Any:
+    """Store every key of an outgrown part in the new one, rows unchanged; False if that must grow further.
+
+    words: uint64, the old part. bases, sizes: of all parts, the new one in its place.
+    """
+    halves = words.view(np.uint32)
+    for bucket in range(0, len(words), BUCKET_WORDS):
+        for place in range(PLACES):
+            key = words[bucket + place]
+            if key != _EMPTY and not _insert(key, halves[2 * (bucket + PLACES) + place], bases, sizes):
                 return False
     return True

@@ -9,7 +9,7 @@ import numpy as np
 
 from messages.arrays import FloatArray
 from messages.identifiers import buckets_of, keys_of
-from parameter_server.optimizers import apply_dense
+from parameter_server.dense_optimizer import apply_dense
 from parameter_server.settings import DenseSettings
 
 
@@ -89,6 +89,12 @@ class DenseParameters:
             if self._versions[name] > version
         }
 
-    def states(self) -> dict[str, DenseState]:
-        """Return copies of everything."""
-        return {name: state.copy() for name, state in self._states.items()}
+    def states(self, newer_than: int = -1) -> dict[str, DenseState]:
+        """Return copies of what changed after a version; -1 for all."""
+        return {
+            name: state.copy() for name, state in self._states.items() if self._versions[name] > newer_than
+        }
+
+    def drop(self, name: str) -> None:
+        """Forget a weight array that lives elsewhere now."""
+        del self._states[name], self._versions[name]

@@ -57,3 +57,21 @@ def prefetch(_context: Any, address: Any) -> Any:  # noqa: ARG001
         return context.get_dummy_value()
 
     return types.void(types.uint64), generate
+
+
+@intrinsic
+def copy_bytes(_context: Any, target: Any, source: Any, num_bytes: Any) -> Any:  # noqa: ARG001
+    """Copy bytes between addresses (uint64) that do not overlap; num_bytes: int64."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        to, start, length = arguments
+        cgutils.raw_memcpy(
+            builder,
+            builder.inttoptr(to, cgutils.voidptr_t),
+            builder.inttoptr(start, cgutils.voidptr_t),
+            length,
+            1,
+        )
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, types.uint64, types.int64), generate

@@ -144,6 +144,17 @@ class PositionLedger:
             self.positions.watermarks[waiting, partition] = span.watermark
             self.positions.applied[waiting, partition] += span.examples
 
+    def drop(self, gone: BoolArray) -> None:
+        """Forget buckets that another shard has now. gone: bool [NUM_BUCKETS]."""
+        self.positions = self.positions.of_buckets(~gone)
+
+    def add(self, buckets: IntArray) -> None:
+        """Make room for buckets whose positions are to be loaded."""
+        before = self.positions
+        everything = np.union1d(before.buckets, buckets)
+        self.positions = BucketPositions.beginning(everything, before.num_partitions)
+        self.load(before, self.epochs)
+
     def load(self, saved: BucketPositions, epochs: IntArray) -> None:
         """Take over the positions of buckets from a snapshot, all of them hosted here."""
         own = {int(bucket): row for row, bucket in enumerate(self.positions.buckets)}

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-OptimizerName: TypeAlias = Literal["sgd", "adagrad", "rowwise_adagrad", "adam"]
+OptimizerName: TypeAlias = Literal["sgd", "adagrad", "rowwise_adagrad", "adam", "ftrl"]
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -17,24 +17,55 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SlotSettings(_Settings):
-    """One embedding table and the optimizer of its rows.
+class AdmissionSettings(_Settings):
+    """When a new id is given a row; until then it reads as its initial value and its gradients are dropped.
 
-    initial_scale: rows begin uniform in (-scale, scale). initial_accumulator: where Adagrad's sum of squares
-    begins. l2: added to the gradient as l2 * weight, on touched rows only. clip: the largest Euclidean norm
-    of one row's gradient, None for no bound.
+    min_count: occurrences up to and with this batch, counted exactly. probability: of each occurrence to be
+    the one that counts, once there are enough. max_candidates: ids counted at a time, over all shards; the
+    least recently seen are forgotten first. Births (rows from a content's own features) are always admitted.
+    """
+
+    min_count: Annotated[int, Field(ge=1, lt=1 << 32)] = 1
+    probability: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_candidates: Annotated[int, Field(ge=256)] = 1 << 20
+
+    @property
+    def admits_all(self) -> bool:
+        return self.min_count == 1 and self.probability == 1.0
+
+
+class SlotSettings(_Settings):
+    """One embedding table, the optimizer of its rows, and which rows it keeps.
+
+    initial_scale: rows begin uniform in (-scale, scale). initial_accumulator: where Adagrad's and FTRL's sum
+    of squares begins. l1, beta: of FTRL. l2: added to the gradient as l2 * weight, on touched rows only (a
+    penalty in FTRL's closed form). clip: the largest Euclidean norm of one row's gradient, None for no bound.
+    decay_gamma, floor: the rate of step t is learning_rate / (1 + decay_gamma * t), but never under floor; t
+    counts the updates of this table. expire_after_seconds: of stream time without an update, None for never.
+    max_rows: over all shards, each of which keeps its buckets' share; the least recently updated go first.
     """
 
     dimension: Annotated[int, Field(ge=1, le=4096)]
     optimizer: OptimizerName = "adagrad"
     learning_rate: Positive = 0.05
+    decay_gamma: NonNegative = 0.0
+    floor: NonNegative = 0.0
     initial_scale: NonNegative = 0.01
     initial_accumulator: NonNegative = 0.1
+    l1: NonNegative = 0.0
     l2: NonNegative = 0.0
+    beta: NonNegative = 1.0
     clip: Positive | None = None
     beta1: Beta = 0.9
     beta2: Beta = 0.999
     epsilon: Positive = 1e-8
+    admission: AdmissionSettings = AdmissionSettings()
+    expire_after_seconds: Positive | None = None
+    max_rows: Annotated[int, Field(ge=1, lt=1 << 32)] | None = None
+
+    def rate_at(self, step: int) -> float:
+        """Return the learning rate of step t = 0, 1, ... (Robbins-Monro's inverse time, bounded below)."""
+        return max(self.floor, self.learning_rate / (1.0 + self.decay_gamma * step))
 
     def has_same_layout(self, other: SlotSettings) -> bool:
         """Say whether rows written under one can be read under the other, missing ones included."""

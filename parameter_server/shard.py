@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from messages.arrays import FloatArray, IdArray, IntArray
+from messages.arrays import BoolArray, FloatArray, IdArray, IntArray
 from messages.identifiers import NUM_BUCKETS
 from messages.updates import (
     COUNTERS_GROUP,
@@ -22,6 +22,7 @@ from messages.updates import (
     Update,
     UpdateReply,
 )
+from parameter_server.bucket_moves import drop_from, export_from, import_into, stands_at
 from parameter_server.group_state import GroupState
 from parameter_server.positions import BucketPositions
 from parameter_server.settings import GroupSettings
@@ -50,10 +51,15 @@ class ParameterShard:
             raise ValueError(f"buckets must lie in [0, {NUM_BUCKETS})")
         self.hosted = np.zeros(NUM_BUCKETS, dtype=np.bool_)
         self.hosted[self.buckets] = True
+        self.moves = 0
+        """How often buckets came or went: a copy in many steps must begin again after one."""
         self._groups: dict[str, TableGroup] = {}
 
     def group_names(self) -> list[str]:
         return sorted(self._groups)
+
+    def has_group(self, name: str) -> bool:
+        return name in self._groups
 
     def create_group(
         self,
@@ -117,8 +123,7 @@ class ParameterShard:
     def erase(self, name: str, ids: Mapping[str, IdArray]) -> dict[str, int]:
         """Forget rows of a group, values and optimizer state; return how many there were, by slot.
 
-        ids: per slot, uint64 [m]; those of other shards are not there to forget. Readers learn of it by
-        `deltas_since`.
+        ids: per slot, uint64 [m]; those of other shards are not here. Readers learn of it by `deltas_since`.
         """
         group = self._group(name)
         group.read(
@@ -153,14 +158,17 @@ class ParameterShard:
         """Return a copy of every group, which another thread may write down while this one goes on."""
         return {name: group.state() for name, group in self._groups.items()}
 
-    def load_group(self, name: str, states: list[GroupState]) -> None:
+    def load_group(self, name: str, states: list[GroupState], settings: GroupSettings | None = None) -> None:
         """Make a group of saved states; buckets that none of them has begin empty.
 
-        The states hold hosted buckets only and share none (`GroupState.of_buckets`). Raises ValueError if
-        the group exists or the states differ in layout.
+        The states hold hosted buckets only and share none (`GroupState.of_buckets`). settings: to be fitted
+        to, where slots may have come, gone, or changed dimension; those saved where left out. Raises
+        ValueError if the group exists or the states differ in layout.
         """
         if name in self._groups:
             raise ValueError(f"group {name!r} exists; restore before it is created")
+        if settings is not None:
+            states = [state.fitted(settings) for state in states]
         newest = max(states, key=lambda state: state.version)
         if not all(state.settings.has_same_layout(newest.settings) for state in states):
             raise ValueError(f"saved states of group {name!r} differ in layout")
@@ -168,6 +176,67 @@ class ParameterShard:
         for state in states:
             group.load(state)
         self._groups[name] = group
+
+    def export_buckets(self, buckets: IntArray) -> dict[str, GroupState]:
+        """Return a copy of all that some hosted buckets hold, of every group, for another shard to import.
+
+        Raises ValueError for a bucket that is not hosted.
+        """
+        wanted = self._buckets(buckets, hosted=True)
+        return {name: export_from(group, wanted) for name, group in self._groups.items()}
+
+    def drop_buckets(self, exported: Mapping[str, GroupState]) -> None:
+        """Forget exported buckets, which from now on are another shard's.
+
+        Readers get no tombstones: the rows live on elsewhere. Raises ValueError, changing nothing, if they
+        have learned more since they were exported, or a group came or went: export them again.
+        """
+        if exported.keys() != self._groups.keys():
+            raise ValueError(f"groups {sorted(exported)} were exported, {self.group_names()} are here")
+        buckets = np.unique(np.concatenate([state.positions.buckets for state in exported.values()]))
+        wanted = self._buckets(buckets, hosted=True)
+        for name, state in exported.items():
+            if not stands_at(self._groups[name], state.positions):
+                raise ValueError(f"group {name!r} has gone on since buckets {buckets.tolist()} were exported")
+        for group in self._groups.values():
+            drop_from(group, wanted)
+        self._host(buckets, False)
+
+    def import_buckets(self, exported: Mapping[str, GroupState]) -> None:
+        """Host buckets of another shard at the positions they stood at there.
+
+        Readers of deltas start again with everything. Raises ValueError, changing nothing, if one is hosted
+        already or the groups are not the same here.
+        """
+        if exported.keys() != self._groups.keys():
+            raise ValueError(f"groups {sorted(exported)} come, {self.group_names()} are here")
+        for name, state in exported.items():
+            if not state.settings.has_same_layout(self._groups[name].settings):
+                raise ValueError(f"group {name!r} has another layout here")
+            self._buckets(state.positions.buckets, hosted=False)
+        for state in exported.values():
+            self._host(state.positions.buckets, True)
+        for name, state in exported.items():
+            import_into(self._groups[name], state)
+
+    def _buckets(self, buckets: IntArray, *, hosted: bool) -> BoolArray:
+        wanted = np.zeros(NUM_BUCKETS, dtype=np.bool_)
+        wanted[buckets] = True
+        wrong = np.flatnonzero(wanted & (self.hosted != hosted))
+        if len(wrong):
+            raise ValueError(
+                f"buckets {wrong.tolist()} are {'not ' if hosted else ''}hosted by {self.shard_id}"
+            )
+        return wanted
+
+    def _host(self, buckets: IntArray, hosted: bool) -> None:
+        self.hosted[buckets] = hosted  # in place: groups look at the same array
+        self.buckets = np.flatnonzero(self.hosted)
+        self.moves += 1
+
+    def group(self, name: str) -> TableGroup:
+        """Return a group, for copies and inspection. Raises UnknownGroupError."""
+        return self._group(name)
 
     def _new_group(self, name: str, settings: GroupSettings) -> TableGroup:
         return TableGroup(name, settings, self.buckets, self.hosted)

@@ -1,55 +1,125 @@
-"""Writing a shard down and beginning again from what was written, also on another set of buckets."""
+"""Writing a shard down: a base now and then, what changed since in between, the last few kept."""
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
-
-from messages.arrays import BoolArray
 from parameter_server.group_state import GroupState
 from parameter_server.shard import ParameterShard
-from parameter_server.snapshot_files import (
+from parameter_server.shard_copy import ShardCopy
+from parameter_server.snapshot_files import SnapshotFiles, SnapshotRoot, open_files
+from parameter_server.snapshot_format import (
+    MANIFEST,
     DamagedSnapshotError,
     Manifest,
-    read_group,
     read_manifest,
     shard_directory,
     snapshot_directories,
-    verify_files,
-    write_directory,
+    write_group,
+    write_manifest,
 )
+from parameter_server.snapshot_restore import SnapshotInfo, restore_latest
 
-__all__ = ["DamagedSnapshotError", "SnapshotInfo", "restore_latest", "write_snapshot", "write_states"]
-
-_logger = logging.getLogger(__name__)
+__all__ = [
+    "DamagedSnapshotError",
+    "SnapshotInfo",
+    "SnapshotSeries",
+    "restore_latest",
+    "write_snapshot",
+    "write_states",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotInfo:
-    """What a shard was restored from.
+class _Written:
+    """What the next snapshot may build on. rows: of the base, and of all changes since it."""
 
-    directories: the snapshots used, newest first. created_at: when the oldest of them was taken, epoch
-    seconds. groups: those restored. num_rows: taken over, counters included. num_buckets: hosted buckets that
-    a snapshot had; the others begin empty.
+    directory: str
+    versions: dict[str, int]
+    moves: int
+    num_changes: int
+    rows: int
+    changed_rows: int
+
+
+class SnapshotSeries:
+    """The snapshots of one shard in its present life: bases, and changes that build on them.
+
+    `begin` and the steps of the copy belong to the shard's thread; `write` to any other, one at a time.
     """
 
-    directories: tuple[Path, ...]
-    created_at: float
-    groups: tuple[str, ...]
-    num_rows: int
-    num_buckets: int
+    def __init__(
+        self,
+        shard: ParameterShard,
+        root: SnapshotRoot,
+        *,
+        keep: int = 3,
+        most_changes: int = 8,
+        slice_rows: int = 16_384,
+    ) -> None:
+        """keep: how many snapshots can be restored. most_changes: snapshots in a row that are no base."""
+        if keep < 1:
+            raise ValueError("at least the newest snapshot must be kept")
+        self._shard = shard
+        self._files = open_files(root)
+        self._keep = keep
+        self._most_changes = most_changes
+        self._slice_rows = slice_rows
+        self._last: _Written | None = None
+
+    def begin(self) -> ShardCopy:
+        """Start to copy what the next snapshot needs."""
+        since = self._last.versions if self._last is not None and self._may_build(self._last) else None
+        return ShardCopy(self._shard, since, self._slice_rows)
+
+    def write(self, copy: ShardCopy, *, created_at: float | None = None) -> str:
+        """Write a finished copy and return where. created_at: epoch seconds, the wall clock's if left out."""
+        states = copy.states()
+        last = self._last
+        parent = last if last is not None and any(state.since >= 0 for state in states.values()) else None
+        rows = sum(state.num_rows for state in states.values())
+        directory = _write(
+            self._shard,
+            self._files,
+            states,
+            self._keep,
+            created_at,
+            None if parent is None else parent.directory,
+        )
+        self._last = _Written(
+            directory=directory,
+            versions=copy.versions(),
+            moves=copy.moves,
+            num_changes=parent.num_changes + 1 if parent else 0,
+            rows=parent.rows if parent else rows,
+            changed_rows=parent.changed_rows + rows if parent else 0,
+        )
+        return self._files.location(directory)
+
+    def take(self, *, created_at: float | None = None) -> str:
+        """Copy and write at once, and return where."""
+        copy = self.begin()
+        while not copy.step():
+            pass
+        return self.write(copy, created_at=created_at)
+
+    def _may_build(self, last: _Written) -> bool:
+        return (
+            last.num_changes < self._most_changes
+            and 2 * last.changed_rows <= last.rows
+            and last.moves == self._shard.moves
+            and list(last.versions) == self._shard.group_names()
+        )
 
 
 def write_snapshot(
-    shard: ParameterShard, root: Path, *, keep: int = 3, created_at: float | None = None
-) -> Path:
-    """Write everything a shard holds under `root`, keep its newest snapshots, and return the directory.
+    shard: ParameterShard, root: SnapshotRoot, *, keep: int = 3, created_at: float | None = None
+) -> str:
+    """Write everything a shard holds under `root`, keep its newest snapshots, and return where it is.
 
-    created_at: epoch seconds, the wall clock's where left out.
+    root: a folder, or the URI of one on any file system that pyarrow knows. created_at: epoch seconds, the
+    wall clock's where left out.
     """
     return write_states(shard, shard.states(), root, keep=keep, created_at=created_at)
 
@@ -57,91 +127,64 @@ def write_snapshot(
 def write_states(
     shard: ParameterShard,
     states: dict[str, GroupState],
-    root: Path,
+    root: SnapshotRoot,
     *,
     keep: int = 3,
     created_at: float | None = None,
-) -> Path:
+) -> str:
     """Write `shard.states()`, taken before; may run in another thread while the shard goes on."""
     if keep < 1:
         raise ValueError("at least the newest snapshot must be kept")
+    files = open_files(root)
+    return files.location(_write(shard, files, states, keep, created_at, None))
+
+
+def _write(
+    shard: ParameterShard,
+    files: SnapshotFiles,
+    states: dict[str, GroupState],
+    keep: int,
+    created_at: float | None,
+    parent: str | None,
+) -> str:
+    folder = shard_directory(shard.shard_id)
+    before = snapshot_directories(files, folder)
+    number = int(before[-1].rpartition("/")[2]) + 1 if before else 1
+    directory = f"{folder}/{number:012d}"
     manifest = Manifest(
         shard=shard.shard_id,
         incarnation=shard.incarnation,
         created_at=time.time() if created_at is None else created_at,
         buckets=[int(bucket) for bucket in shard.buckets],
-        groups={},
+        parent=parent,
+        groups={
+            name: write_group(files, directory, f"group-{place}.npz", state)
+            for place, (name, state) in enumerate(states.items())
+        },
     )
-    return write_directory(shard_directory(root, shard.shard_id), manifest, states, keep)
+    write_manifest(files, directory, manifest)
+    _drop_old(files, before, directory, parent, keep)
+    return directory
 
 
-def restore_latest(shard: ParameterShard, root: Path) -> SnapshotInfo | None:
-    """Fill a new shard: each of its buckets from the newest sound snapshot, of any shard, that has it.
-
-    root: where `write_snapshot` wrote, for all shards, whatever their number was then. A torn or altered
-    snapshot is refused with a logged error and the one before is used. Returns None where nothing is usable.
-    Raises ValueError if the shard has groups already.
-    """
-    if shard.group_names():
-        raise ValueError("restore into a new shard, before its groups are created")
-    candidates = _sound_manifests(root)
-    while True:
-        chosen = _newest_by_bucket(candidates, shard)
-        if not chosen:
-            return None
+def _drop_old(
+    files: SnapshotFiles, before: list[str], newest: str, parent_of_newest: str | None, keep: int
+) -> None:
+    """Remove snapshots beyond the last `keep` that none of those builds on, and what crashes left behind."""
+    parents: dict[str, str | None] = {newest: parent_of_newest}
+    for directory in before:
         try:
-            for directory in chosen:
-                verify_files(directory, candidates[directory])
-            states = _read_states(chosen, candidates)
-        except DamagedSnapshotError as error:
-            _refuse(error)
-            del candidates[error.directory]
-        else:
-            for name, parts in states.items():
-                shard.load_group(name, parts)
-            return SnapshotInfo(
-                directories=tuple(chosen),
-                created_at=min(candidates[directory].created_at for directory in chosen),
-                groups=tuple(states),
-                num_rows=sum(part.num_rows for parts in states.values() for part in parts),
-                num_buckets=int(sum(wanted.sum() for wanted in chosen.values())),
-            )
-
-
-def _sound_manifests(root: Path) -> dict[Path, Manifest]:
-    """Return the manifests that can be read, the newest first."""
-    manifests = {}
-    for directory in snapshot_directories(root):
-        try:
-            manifests[directory] = read_manifest(directory)
-        except DamagedSnapshotError as error:
-            _refuse(error)
-    return dict(sorted(manifests.items(), key=lambda item: item[1].created_at, reverse=True))
-
-
-def _newest_by_bucket(candidates: dict[Path, Manifest], shard: ParameterShard) -> dict[Path, BoolArray]:
-    """Say which hosted buckets come from which snapshot: bool [NUM_BUCKETS] for each that is used."""
-    missing = shard.hosted.copy()
-    chosen = {}
-    for directory, manifest in candidates.items():
-        wanted = np.zeros_like(missing)
-        wanted[manifest.buckets] = True
-        wanted &= missing
-        if wanted.any():
-            chosen[directory] = wanted
-            missing &= ~wanted
-    return chosen
-
-
-def _read_states(
-    chosen: dict[Path, BoolArray], candidates: dict[Path, Manifest]
-) -> dict[str, list[GroupState]]:
-    states: dict[str, list[GroupState]] = {}
-    for directory, wanted in chosen.items():
-        for name, entry in candidates[directory].groups.items():
-            states.setdefault(name, []).append(read_group(directory, entry).of_buckets(wanted))
-    return states
-
-
-def _refuse(error: DamagedSnapshotError) -> None:
-    _logger.error("a snapshot is refused and an older one used instead: %s", error)
+            parents[directory] = read_manifest(files, directory).parent
+        except DamagedSnapshotError:
+            continue  # an older one is only kept while it can be used
+    wanted: set[str] = set()
+    for directory in sorted(parents)[-keep:]:
+        needed: str | None = directory
+        while needed is not None and needed not in wanted:
+            wanted.add(needed)
+            needed = parents.get(needed)
+    for directory in before:
+        if directory not in wanted:
+            if directory in parents:
+                files.remove(f"{directory}/{MANIFEST}")  # first, so that none is seen half deleted
+            files.remove(directory)

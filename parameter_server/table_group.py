@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +10,16 @@ from typing import Any
 import numpy as np
 
 from messages.arrays import BoolArray, FloatArray, IdArray, IntArray
+from messages.identifiers import NUM_BUCKETS, key_of
 from messages.updates import CounterRows, ShardDelta, Update, UpdateOutcome
-from parameter_server.change_log import RemovalLog
 from parameter_server.counter_table import CounterTable
 from parameter_server.dense_parameters import DenseParameters, DenseState, bucket_of_dense
-from parameter_server.embedding_table import EmbeddingTable
+from parameter_server.embedding_table import EmbeddingTable, TableState
 from parameter_server.group_state import GroupState
 from parameter_server.positions import PositionLedger
+from parameter_server.removal_log import RemovalLog
 from parameter_server.routing import update_of_buckets
+from parameter_server.row_table import time_word
 from parameter_server.settings import GroupSettings
 from parameter_server.update_checks import check_update
 
@@ -29,7 +32,10 @@ class TableGroup:
         self.settings = settings
         self.version = 0
         self.ledger = PositionLedger(buckets, settings.num_partitions)
-        self.tables = {slot: EmbeddingTable(slot, of_slot) for slot, of_slot in settings.slots.items()}
+        self.clock = 0
+        """Stream time, epoch seconds: the newest of all updates. Expiry and recency go by it."""
+        share = len(buckets) / NUM_BUCKETS
+        self.tables = {slot: EmbeddingTable(slot, of_slot, share) for slot, of_slot in settings.slots.items()}
         self.dense = DenseParameters(settings.dense)
         self.counters = CounterTable() if settings.counters else None
         self._hosted = hosted
@@ -78,17 +84,30 @@ class TableGroup:
             waiting = self.ledger.waiting_for(update.spans)
             if not waiting.all():
                 update = update_of_buckets(update, self.ledger.positions.buckets[waiting])
-            self.version += 1
-            for slot, births in update.births.items():
-                self.tables[slot].give_birth(births, self.version)
-            for slot, gradients in update.rows.items():
-                self.tables[slot].apply(gradients, self.version, update.learning_rate_scale)
-            self.dense.apply(update.dense, self.version, update.learning_rate_scale)
-            if update.counters is not None and self.counters is not None:
-                self.counters.add(update.counters, self.version)
+            self._apply_parts(update)
             self.ledger.advance(update.spans, waiting)
         self._outcomes[outcome] += 1
         return outcome
+
+    def _apply_parts(self, update: Update) -> None:
+        self.version += 1
+        self.clock = max(self.clock, time_word(update.stream_time))
+        draw = _draw_of(update)
+        for slot, births in update.births.items():
+            self.tables[slot].give_birth(births, self.version, time=self.clock)
+        for slot, gradients in update.rows.items():
+            self.tables[slot].apply(
+                gradients, self.version, update.learning_rate_scale, time=self.clock, draw=draw
+            )
+        self.dense.apply(update.dense, self.version, update.learning_rate_scale)
+        if update.counters is not None and self.counters is not None:
+            self.counters.add(update.counters, self.version, time=self.clock)
+        for slot, table in self.tables.items():
+            self._note_removals(slot, table.retire(self.clock))
+
+    def _note_removals(self, slot: str, gone: IdArray) -> None:
+        if len(gone):
+            self._removals[slot].append(gone, self.version)
 
     def _judge(self, update: Update) -> UpdateOutcome:
         if self.ledger.is_stale(update.epoch, update.spans):
@@ -102,18 +121,14 @@ class TableGroup:
         erased = {}
         for slot, of_slot in ids.items():
             gone = self.tables[slot].erase(of_slot)
-            self._removals[slot].append(gone, self.version)
+            self._note_removals(slot, gone)
             erased[slot] = len(gone)
         return erased
 
     def delta_since(self, version: int, incarnation: str, *, same_incarnation: bool) -> ShardDelta:
         """Return what changed after `version`, or everything where that cannot be told any more."""
-        full = (
-            not same_incarnation
-            or not self._oldest_version <= version <= self.version
-            or not all(log.reaches(version) for log in self._removals.values())
-        )
-        removed = {} if full else {slot: self._removed_since(slot, version) for slot in self.tables}
+        full = not same_incarnation or version < self._oldest_version or not self.knows_changes_since(version)
+        removed = {} if full else self.removed_since(version)
         return ShardDelta(
             group=self.name,
             incarnation=incarnation,
@@ -130,9 +145,17 @@ class TableGroup:
             positions=self.ledger.positions.lowest(),
         )
 
-    def _removed_since(self, slot: str, version: int) -> IdArray:
-        removed = self._removals[slot].ids_since(version)
-        return removed[~self.tables[slot].holds(removed)]
+    def knows_changes_since(self, version: int) -> bool:
+        """Say whether everything that was removed after a version is still known."""
+        return 0 <= version <= self.version and all(log.reaches(version) for log in self._removals.values())
+
+    def removed_since(self, version: int) -> dict[str, IdArray]:
+        """Return, by slot, the ids removed after a version that have not come back, uint64 [m]."""
+        removed = {}
+        for slot, table in self.tables.items():
+            ids = self._removals[slot].ids_since(version)
+            removed[slot] = ids[~table.holds(ids)]
+        return removed
 
     def _counters_since(self, version: int | None) -> CounterRows | None:
         if self.counters is None:
@@ -141,35 +164,70 @@ class TableGroup:
 
     def state(self) -> GroupState:
         """Return a copy of everything."""
+        return self.state_with(
+            {slot: table.state() for slot, table in self.tables.items()},
+            self.dense.states(),
+            None if self.counters is None else self.counters.all_rows(),
+        )
+
+    def state_since(self, version: int) -> GroupState:
+        """Return a copy of what changed after a version; ask `knows_changes_since` first."""
+        state = self.state_with(
+            {slot: table.state_since(version) for slot, table in self.tables.items()},
+            self.dense.states(version),
+            None if self.counters is None else self.counters.changed_since(version),
+        )
+        return dataclasses.replace(state, since=version, removed=self.removed_since(version))
+
+    def state_with(
+        self,
+        slots: Mapping[str, TableState],
+        dense: Mapping[str, DenseState],
+        counters: CounterRows | None,
+    ) -> GroupState:
+        """Return a state of these parts and a copy of the rest."""
         return GroupState(
             settings=self.settings,
             version=self.version,
             positions=self.ledger.positions.copy(),
             epochs=self.ledger.epochs.copy(),
-            slots={slot: table.state() for slot, table in self.tables.items()},
-            dense=self.dense.states(),
-            counters=None if self.counters is None else self.counters.all_rows(),
+            clock=self.clock,
+            slots=slots,
+            dense=dense,
+            counters=counters,
         )
 
     def load(self, state: GroupState) -> None:
-        """Take over the buckets of a saved state, all hosted here; call before the first update."""
-        self.version = self._oldest_version = max(self.version, state.version)
+        """Take over the buckets of a saved state, all hosted here and empty.
+
+        Readers of deltas start again with everything.
+        """
+        self.version = self._oldest_version = max(self.version, state.version) + 1
+        self.clock = max(self.clock, state.clock)
         for slot, table in state.slots.items():
-            self.tables[slot].load(table, self.version)
+            self.tables[slot].load(table)
         for name, dense in state.dense.items():
             self.dense.put(name, dense, self.version)
         if state.counters is not None and self.counters is not None:
-            self.counters.load(state.counters, self.version)
+            self.counters.load(state.counters)
         self.ledger.load(state.positions, state.epochs)
 
     def statistics(self) -> dict[str, Any]:
-        tables = {slot: {"rows": len(table), "bytes": table.num_bytes} for slot, table in self.tables.items()}
+        tables = {slot: table.statistics() for slot, table in self.tables.items()}
         if self.counters is not None:
             tables["counters"] = {"rows": len(self.counters), "bytes": self.counters.num_bytes}
         return {
             "version": self.version,
+            "stream_time": self.clock,
             "tables": tables,
             "dense": {"weights": self.dense.num_weights, "bytes": self.dense.num_bytes},
             "examples_applied": [int(count) for count in self.ledger.positions.examples_applied()],
             "outcomes": {str(outcome): count for outcome, count in self._outcomes.items()},
         }
+
+
+def _draw_of(update: Update) -> int:
+    """Name an update's place in the stream, for draws that must come out the same when it is read again."""
+    return key_of(
+        ",".join(f"{partition}:{update.spans[partition].end}" for partition in sorted(update.spans))
+    )

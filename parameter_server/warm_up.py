@@ -15,7 +15,7 @@ from parameter_server.initializers import initial_rows
 from parameter_server.settings import GroupSettings, OptimizerName, SlotSettings
 from parameter_server.shard import ParameterShard
 
-_OPTIMIZERS: tuple[OptimizerName, ...] = ("sgd", "adagrad", "rowwise_adagrad", "adam")
+_OPTIMIZERS: tuple[OptimizerName, ...] = ("sgd", "adagrad", "rowwise_adagrad", "adam", "ftrl")
 
 
 def warm_up() -> None:
@@ -23,7 +23,10 @@ def warm_up() -> None:
     dimension = 4
     ids: IdArray = np.arange(1, 400, dtype=np.uint64)
     shard = ParameterShard(0, np.arange(NUM_BUCKETS), "warm-up")
-    slots = {name: SlotSettings(dimension=dimension, optimizer=name, clip=1.0) for name in _OPTIMIZERS}
+    slots = {
+        name: SlotSettings(dimension=dimension, optimizer=name, clip=1.0, max_rows=300)
+        for name in _OPTIMIZERS
+    }
     weights = {"weights": np.zeros((2, 2), dtype=np.float32)}
     shard.create_group("model", GroupSettings(slots=slots, num_partitions=1), weights)
     shard.create_group(COUNTERS_GROUP, GroupSettings(num_partitions=1, counters=True), {})

@@ -73,7 +73,7 @@ def test_changes_and_snapshots_carry_whole_rows() -> None:
     changed = table.changed_since(1)
     assert changed.ids.tolist() == [2]
     assert (changed.totals == 4).all()
-    copy.load(table.all_rows(), 1)
+    copy.load(table.all_rows())
     for name in ("totals", "decayed", "times"):
         ids = np.array([2, 1, 3], dtype=np.uint64)
         assert np.array_equal(getattr(copy.read(ids), name), getattr(table.read(ids), name))

@@ -110,7 +110,7 @@ def test_a_state_taken_from_one_table_continues_in_another() -> None:
     table, copy = EmbeddingTable("user", adam), EmbeddingTable("user", adam)
     ids = np.arange(1, 20, dtype=np.uint64)
     table.apply(many(ids), 1)
-    copy.load(table.state(), 1)
+    copy.load(table.state())
     for both in (table, copy):
         both.apply(many(ids[5:]), 2)
     assert np.array_equal(table.read(ids), copy.read(ids))

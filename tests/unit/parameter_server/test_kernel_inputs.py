@@ -10,9 +10,11 @@ from messages.updates import PullRequest, RowGradients, Span, Update
 from parameter_server import (
     counter_table,
     cuckoo_kernels,
+    dense_optimizer,
     embedding_table,
     initializers,
     optimizers,
+    recency,
     row_storage,
     update_checks,
 )
@@ -23,17 +25,21 @@ from parameter_server.warm_up import warm_up
 
 KERNELS = (
     counter_table._add_counters,
+    dense_optimizer._apply_dense,
     cuckoo_kernels.erase,
     cuckoo_kernels.find,
-    cuckoo_kernels.find_or_insert,
+    cuckoo_kernels.insert_missing,
     cuckoo_kernels.rehash,
-    embedding_table._read_values,
+    embedding_table._fill_missing,
     initializers._fill_rows,
-    optimizers._apply_dense,
     optimizers._apply_rows,
     row_storage._read_ids,
-    row_storage._read_words,
-    row_storage._select_current,
+    row_storage._clear,
+    row_storage._touch_rows,
+    row_storage.read_words,
+    recency.link_by_time,
+    recency.walk_newest,
+    recency.walk_oldest,
     row_storage._write_words,
     update_checks._first_stray,
 )

@@ -12,7 +12,7 @@ from parameter_server.embedding_table import EmbeddingTable
 from parameter_server.initializers import initial_rows
 from parameter_server.settings import OptimizerName, SlotSettings
 
-OPTIMIZERS: tuple[OptimizerName, ...] = ("sgd", "adagrad", "rowwise_adagrad", "adam")
+OPTIMIZERS: tuple[OptimizerName, ...] = ("sgd", "adagrad", "rowwise_adagrad", "adam", "ftrl")
 IDS = np.array([11, 12, 13], dtype=np.uint64)
 
 
@@ -24,14 +24,24 @@ class TextbookOptimizer:
         self.first = np.zeros_like(self.weights)
         self.second = np.zeros_like(self.weights)
         self.steps = 0
+        total = np.sqrt(settings.initial_accumulator)
+        self.z = -self.weights * ((settings.beta + total) / settings.learning_rate + settings.l2)
+        self.z -= np.sign(self.weights) * settings.l1
 
     def step(self, gradient: np.ndarray, scale: float) -> None:
         settings, slope = self.settings, gradient.astype(np.float64)
         if settings.clip is not None:
             norms = np.linalg.norm(slope, axis=1, keepdims=True)
             slope = slope * np.minimum(1.0, settings.clip / norms)
-        slope = slope + settings.l2 * self.weights
         rate = settings.learning_rate * scale
+        if settings.optimizer == "ftrl":
+            total = self.squares + slope**2
+            self.z += slope - (np.sqrt(total) - np.sqrt(self.squares)) / rate * self.weights
+            self.squares = total
+            shrunk = np.sign(self.z) * np.maximum(np.abs(self.z) - settings.l1, 0.0)
+            self.weights = -shrunk / ((settings.beta + np.sqrt(total)) / rate + settings.l2)
+            return
+        slope = slope + settings.l2 * self.weights
         if settings.optimizer == "sgd":
             self.weights -= rate * slope
         elif settings.optimizer == "adam":
@@ -50,7 +60,7 @@ class TextbookOptimizer:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("bounds", [{}, {"l2": 0.1, "clip": 0.5}], ids=["free", "bounded"])
+@pytest.mark.parametrize("bounds", [{}, {"l2": 0.1, "l1": 0.2, "clip": 0.5}], ids=["free", "bounded"])
 def test_moves_rows_as_the_textbook_says(optimizer: OptimizerName, bounds: dict[str, Any]) -> None:
     settings = SlotSettings(dimension=5, optimizer=optimizer, initial_scale=0.5, **bounds)
     table = EmbeddingTable("user", settings)

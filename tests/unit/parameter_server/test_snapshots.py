@@ -119,7 +119,7 @@ def one_shard_with_snapshots(root: Path, count: int) -> list[Path]:
     directories = []
     for number in range(count):
         learn(router, shards, number)
-        directories.append(write_snapshot(shards[0], root, created_at=float(number)))
+        directories.append(Path(write_snapshot(shards[0], root, created_at=float(number))))
     return directories
 
 
@@ -137,7 +137,7 @@ def flip_a_byte(path: Path, place: int) -> None:
 
 def alter_a_number(path: Path) -> None:
     manifest = json.loads(path.read_text())
-    manifest["groups"]["model"]["version"] += 1
+    manifest["snapshot"]["groups"]["model"]["version"] += 1
     path.write_text(json.dumps(manifest))
 
 
@@ -174,7 +174,7 @@ def test_nothing_is_restored_where_there_is_nothing(tmp_path: Path) -> None:
 
 
 def test_only_the_newest_snapshots_are_kept_and_leftovers_of_a_crash_go(tmp_path: Path) -> None:
-    leftover = tmp_path / "shard-0000" / ".unfinished-1"
+    leftover = tmp_path / "shard-0000" / "000000000001"
     leftover.mkdir(parents=True)
     (leftover / "group-0.npz").write_bytes(b"half")
     directories = one_shard_with_snapshots(tmp_path, 5)
@@ -183,7 +183,7 @@ def test_only_the_newest_snapshots_are_kept_and_leftovers_of_a_crash_go(tmp_path
 
 def test_an_unfinished_snapshot_is_not_seen(tmp_path: Path) -> None:
     newest = one_shard_with_snapshots(tmp_path, 2)[-1]
-    newest.rename(newest.parent / ".unfinished-2")
+    (newest / "manifest.json").unlink()  # it is written last
     assert restored_position(tmp_path) == 1
 
 
@@ -198,7 +198,7 @@ def test_a_bucket_comes_from_the_newest_snapshot_that_has_it(tmp_path: Path) -> 
     _, (after,) = cluster(1, "after")[0], cluster(1, "after")[1].values()
     info = restore_latest(after, tmp_path)
     assert info is not None
-    assert [path.parent.name for path in info.directories] == ["shard-0001", "shard-0000"]
+    assert [Path(path).parent.name for path in info.directories] == ["shard-0001", "shard-0000"]
     positions = after.positions("model")
     assert set(positions.examples[np.isin(positions.buckets, shards[1].buckets), 1].tolist()) == {2}
     assert set(positions.examples[np.isin(positions.buckets, shards[0].buckets), 1].tolist()) == {1}

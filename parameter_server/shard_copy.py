@@ -1,0 +1,111 @@
+"""A consistent copy of a shard, taken a slice at a time while the shard goes on.
+
+Rows are copied in slices, each as it is at its own moment; at the end the few that changed since the first
+slice are copied again, all at once. Rows are absolute, so the second copy written over the first is the shard
+as it was at the end (a fuzzy checkpoint and its log, as databases have them). No call waits for more than a
+slice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Generator, Mapping
+from typing import TypeVar
+
+from messages.arrays import IntArray
+from messages.updates import CounterRows
+from parameter_server.group_state import GroupState, joined_counters
+from parameter_server.shard import ParameterShard
+from parameter_server.table_group import TableGroup
+from parameter_server.table_state import TableState
+
+_ATTEMPTS = 3
+_Part = TypeVar("_Part")
+
+
+class ShardCopy:
+    """Copies every group, or what changed in it; `step` between the shard's other calls until it says True.
+
+    since: per group, the version after which changes are wanted; those left out are copied whole.
+    """
+
+    def __init__(
+        self, shard: ParameterShard, since: Mapping[str, int] | None = None, slice_rows: int = 16_384
+    ) -> None:
+        self._shard = shard
+        self._since = since or {}
+        self._slice_rows = slice_rows
+        self._parts: dict[str, tuple[GroupState, GroupState]] = {}
+        self._steps = self._run()
+        self.moves = shard.moves
+        """The shard's `moves` when the copy began."""
+
+    def step(self) -> bool:
+        """Copy one slice; return True when there is nothing left to copy. In the shard's own thread."""
+        return next(self._steps, True)
+
+    def finish(self) -> dict[str, GroupState]:
+        """Do all remaining steps and return the states."""
+        while not self.step():
+            pass
+        return self.states()
+
+    def states(self) -> dict[str, GroupState]:
+        """Put the copies together, by group; in any thread, once the last step is done."""
+        return {name: early.changed_by(late) for name, (early, late) in self._parts.items()}
+
+    def versions(self) -> dict[str, int]:
+        """Return the version of each group that this is a copy of."""
+        return {name: late.version for name, (_, late) in self._parts.items()}
+
+    def _run(self) -> Generator[bool, None, None]:
+        for name in self._shard.group_names():
+            for attempt in range(_ATTEMPTS):
+                if not self._shard.has_group(name):
+                    break
+                group = self._shard.group(name)
+                slice_rows = self._slice_rows if attempt < _ATTEMPTS - 1 else 1 << 62
+                parts = yield from self._copy(group, self._since.get(name, -1), slice_rows)
+                if parts is not None:
+                    self._parts[name] = parts
+                    break
+
+    def _copy(
+        self, group: TableGroup, since: int, slice_rows: int
+    ) -> Generator[bool, None, tuple[GroupState, GroupState] | None]:
+        """Return the early copy and the late one; None if something else than updates came in between."""
+        if since >= 0 and not group.knows_changes_since(since):
+            since = -1
+        begun, moves = group.version, self._shard.moves
+        slots: dict[str, TableState] = {}
+        for slot, table in group.tables.items():
+            tables = yield from _slices(table.rows.rows_since(since), table.state_of_rows, slice_rows)
+            slots[slot] = TableState.joined(tables)
+        counters: CounterRows | None = None
+        if group.counters is not None:
+            rows = group.counters.rows.rows_since(since)
+            counters = joined_counters((yield from _slices(rows, group.counters.of_rows, slice_rows)))
+        is_same = self._shard.has_group(group.name) and self._shard.group(group.name) is group
+        if not is_same or self._shard.moves != moves or not group.knows_changes_since(begun):
+            return None
+        late = group.state_since(begun)
+        early = dataclasses.replace(
+            late,
+            version=begun,
+            since=since,
+            slots=slots,
+            dense=group.dense.states(since),
+            counters=counters,
+            removed=group.removed_since(since) if since >= 0 else {},
+        )
+        return early, late
+
+
+def _slices(
+    rows: IntArray, copy: Callable[[IntArray], _Part], slice_rows: int
+) -> Generator[bool, None, list[_Part]]:
+    parts = [copy(rows[:0])]
+    for start in range(0, len(rows), slice_rows):
+        parts.append(copy(rows[start : start + slice_rows]))
+        yield False
+    return parts
