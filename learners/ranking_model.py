@@ -55,14 +55,21 @@ class RankingModelSettings(BaseModel):
     creator_dimension: int = Field(default=8, ge=1)
     tag_dimension: int = Field(default=8, ge=1)
     audio_dimension: int = Field(default=4, ge=1)
-    context_dimension: int = Field(default=4, ge=1)
+    context_dimension: int = Field(default=8, ge=1)
     retrieval_dimension: int = Field(default=32, ge=1)
     hidden: tuple[int, ...] = (256, 128, 64)
     user_tower_hidden: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=0.05, gt=0)
     """Of every slot's rows (Adagrad) but those of `slot_learning_rates`."""
-    slot_learning_rates: dict[str, float] = {}
-    dense_learning_rate: float = Field(default=2e-3, gt=0)
+    slot_learning_rates: dict[str, float] = {
+        CONTENT_SLOT: 0.03,
+        CREATOR_SLOT: 0.02,
+        CATEGORY_SLOT: 0.02,
+        TAG_SLOT: 0.02,
+        AUDIO_SLOT: 0.02,
+    }
+    """Lower where few rows see much: they need less of a rate to follow, and are surer with less noise."""
+    dense_learning_rate: float = Field(default=4e-3, gt=0)
     """Of the dense weights (Adam)."""
     retrieval_birth_norm: float = Field(default=0.5, ge=0)
     content_birth_norm: float = Field(default=0.05, ge=0)
