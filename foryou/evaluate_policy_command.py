@@ -7,7 +7,9 @@ files of the Open Bandit Dataset (Saito et al., arXiv 2008.07146) are read as th
 
 from __future__ import annotations
 
+import io
 import math
+import zipfile
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -92,9 +94,16 @@ def policy_report(
 
 
 def _read(path: Path) -> pd.DataFrame:
+    """A path may lead into a zip file or a wheel, as if that were a folder."""
+    reader = pd.read_parquet if path.suffix == ".parquet" else pd.read_csv
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError) as error:
+        for archive in path.parents:
+            if archive.suffix in (".whl", ".zip") and archive.is_file():
+                with zipfile.ZipFile(archive) as members:
+                    member = members.read(path.relative_to(archive).as_posix())
+                return reader(io.BytesIO(member))
+        return reader(path)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise EvaluationError(f"{path}: {error}") from error
 
 

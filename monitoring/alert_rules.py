@@ -78,6 +78,16 @@ class AlertChange:
         return f"{self.rule.name} is over: {seen} is {self.value:.4g}"
 
 
+@dataclass(frozen=True, slots=True)
+class AlertReading:
+    """A rule as it stands. value, limit: NaN where they are not known."""
+
+    rule: AlertRule
+    state: AlertState
+    value: float
+    limit: float
+
+
 class AlertEvaluator:
     """Keeps the values that its rules look back on. Times only rise; not for several threads."""
 
@@ -136,6 +146,10 @@ class AlertEvaluator:
         if name in self._firing:
             return AlertState.FIRING
         return AlertState.PENDING if name in self._met_since else AlertState.QUIET
+
+    def readings(self, now: float) -> list[AlertReading]:
+        """Return all rules as they stand, in their order; changes nothing."""
+        return [AlertReading(rule, self.state(rule.name), *self._read(rule, now)[:2]) for rule in self.rules]
 
     def _read(self, rule: AlertRule, now: float) -> tuple[float, float, bool | None]:
         """Return the window's value, the limit, and whether it is crossed; None where that is not known."""

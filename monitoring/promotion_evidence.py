@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from monitoring.alert_rules import AlertReading, AlertState
 from monitoring.experiment_analysis import ArmReading
 from monitoring.sequential_test import SequentialLook
 
@@ -30,6 +32,15 @@ class HealthReading:
 
     def words(self) -> str:
         return f"{self.name} is {self.value:.4g}, limit {self.limit:.4g}"
+
+
+def health_of(readings: Iterable[AlertReading]) -> tuple[HealthReading, ...]:
+    """Read health off alert rules: broken is what fires, so a model goes back for what has lasted, not for a
+    peak."""
+    return tuple(
+        HealthReading(reading.rule.name, reading.value, reading.limit, reading.state is AlertState.FIRING)
+        for reading in readings
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,12 @@ class SessionIntervals:
         while untouched and sessions[untouched - 1][1] >= times[0] - gap:
             untouched -= 1
         touched = sessions[untouched:]
+        if len(times) == len(touched) == 1 and touched[0][0] <= times[0] <= touched[0][1] + gap:
+            first, last = touched[0]  # nearly all events: they make the newest session longer
+            if times[0] > last:
+                sessions[-1] = (first, times[0])
+                self._days.setdefault(first // DAY_MS, [0, 0])[1] += times[0] - last
+            return
         merged: list[tuple[int, int]] = []
         for first, last in sorted([*touched, *((time, time) for time in times)]):
             if merged and first - merged[-1][1] <= gap:

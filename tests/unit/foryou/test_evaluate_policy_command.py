@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -89,3 +90,15 @@ def test_says_what_is_wrong_with_a_log(
 def test_says_that_there_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match=r"nowhere\.csv"):
         run_evaluate_policy_command(tmp_path / "nowhere.csv")
+
+
+def test_reads_a_log_inside_a_wheel(tmp_path: Path) -> None:
+    log = open_bandit_file(tmp_path / "log.csv", np.full(ITEMS, 0.25), seed=3)
+    with zipfile.ZipFile(tmp_path / "logs.whl", "w") as wheel:
+        wheel.write(log, "obd/random/log.csv")
+    inside = run_evaluate_policy_command(
+        tmp_path / "logs.whl" / "obd" / "random" / "log.csv", target="logged"
+    )
+    assert inside == run_evaluate_policy_command(log, target="logged")
+    with pytest.raises(EvaluationError, match="no item"):
+        run_evaluate_policy_command(tmp_path / "logs.whl" / "other.csv")

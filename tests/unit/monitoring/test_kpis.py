@@ -1,5 +1,6 @@
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -188,6 +189,18 @@ def test_forget_old_days() -> None:
     assert min(kpis.segments["all"].days) == FIRST_DAY + 2
     assert day_report(kpis, FIRST_DAY).daily_active_users == 0
     assert day_report(kpis, FIRST_DAY).sessions == 0
+
+
+def test_a_session_that_never_ends_outlives_the_day_it_began_on() -> None:
+    event = replace(random_log(0, 1)[0], user=1)
+    kpis = Kpis(KpiSettings(keep_days=1))
+    for place in range(4 * 144):
+        moment = START + 600.0 * place
+        kpis.add(message_of([replace(event, time=moment)]), partition=0, position=1 + place)
+        kpis.settle(moment)
+    assert kpis.num_too_late == 0
+    assert [day_report(kpis, FIRST_DAY + day).sessions for day in range(4)] == [0, 0, 0, 0]
+    assert Kpis.from_parts(kpis.to_parts(), kpis.settings).to_parts() == kpis.to_parts()
 
 
 def test_of_a_day_without_events_are_zero_or_unknown() -> None:
