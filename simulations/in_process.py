@@ -33,7 +33,7 @@ from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.default_pipeline import PipelineSettings, build_pipeline
 from serve_app.pipeline.person_hydrator import PersonHydrator
 from serve_app.pipeline.ranking_pipeline import RankedSlate
-from serve_app.pipeline.ranking_request import FeedRequest
+from serve_app.pipeline.ranking_request import FeedRequest, RankingRequest
 from serve_app.pipeline.served_model import LearnedModel
 from simulations.in_process_learner import MODEL_GROUP, InProcessLearner
 from simulations.in_process_streams import InProcessStreams
@@ -138,16 +138,8 @@ class InProcessSystem:
 
     def feed(self, user_id: str, limit: int, now: float, context: RequestContext = NO_CONTEXT) -> ServedFeed:
         """Rank a slate for a person, and record it before it is returned."""
-        own_rows = self.user_rows(key_of(user_id))
-        served = self._served.setdefault(user_id, [])
-        stored = StoredUser(
-            state=self.streams.states.get(user_id, (None, None))[0],
-            profile=None,
-            served=np.concatenate(served) if served else np.empty(0, dtype=np.uint64),
-            rows={self.replica.row_group: own_rows},
-        )
         request = FeedRequest(user_id=user_id, limit=limit, context=context)
-        slate = self._pipeline.rank(self._hydrator.hydrate(request, stored, now, self._generator))
+        slate = self._pipeline.rank(self.request(request, now))
         self._num_requests += 1
         request_id = f"in-process-{self._num_requests}"
         version = self.replica.version
@@ -168,8 +160,19 @@ class InProcessSystem:
             features=slate.scored.features,
         )
         self._append(user_id, [("impression", impression.to_wire())], now)
-        served.append(slate.scored.contents.content_keys)
+        self._served.setdefault(user_id, []).append(slate.scored.contents.content_keys)
         return ServedFeed(request_id, slate.scored.contents.content_ids, str(version), slate)
+
+    def request(self, request: FeedRequest, now: float) -> RankingRequest:
+        """Return a request with the person hydrated, as the pipeline gets it."""
+        served = self._served.get(request.user_id, [])
+        stored = StoredUser(
+            state=self.streams.states.get(request.user_id, (None, None))[0],
+            profile=None,
+            served=np.concatenate(served) if served else np.empty(0, dtype=np.uint64),
+            rows={self.replica.row_group: self.user_rows(key_of(request.user_id))},
+        )
+        return self._hydrator.hydrate(request, stored, now, self._generator)
 
     def advance(self, now: float) -> int:
         """Join, learn and sync all there is; return how many examples were learned."""
