@@ -12,7 +12,8 @@ from learners.replayed_features import SlateFeatures
 from messages.codec import MalformedMessageError, pack, unpack
 from messages.features import FeatureBatch
 
-JOIN_STATE_FORMAT = 1
+JOIN_STATE_FORMAT = 2
+_FORMAT_WITHOUT_WINDOW = 1
 
 
 class JoinState:
@@ -21,15 +22,17 @@ class JoinState:
     recent: 64-bit event key -> stream time of its last sighting, oldest sighting first. marks: request key ->
     place in the slate -> marks (`learners/labels.py`), in order of the first event at each. features: request
     key -> features of an open impression that came without (a replay), or what they are assembled from: they
-    tell of the state before it, which is gone.
+    tell of the state before it, which is gone. Besides, how many events the current window has had.
     """
 
-    __slots__ = ("_features", "_marks", "_recent")
+    __slots__ = ("_features", "_marks", "_num_in_window", "_recent", "_window")
 
     def __init__(self) -> None:
         self._recent: dict[int, float] = {}
         self._marks: dict[int, dict[int, int]] = {}
         self._features: dict[int, SlateFeatures | bytes] = {}
+        self._window = 0
+        self._num_in_window = 0
 
     def see(self, event_key: int, now: float, horizon: float, max_events: int) -> bool:
         """Note that an event came and say whether it had come before, within `horizon` seconds of `now`.
@@ -45,6 +48,17 @@ class JoinState:
             del recent[oldest]
             oldest = next(iter(recent))
         return last is not None and now - last <= horizon
+
+    def has_influence_left(self, now: float, window: float, max_events: int) -> bool:
+        """Count one more accepted event and say whether it is among the first `max_events` of its window.
+
+        Windows are stretches of `window` seconds of stream time that begin at multiples of it.
+        """
+        number = int(now // window)
+        if number != self._window:
+            self._window, self._num_in_window = number, 0
+        self._num_in_window += 1
+        return self._num_in_window <= max_events
 
     def marks_of(self, request_key: int, place: int) -> int:
         places = self._marks.get(request_key)
@@ -95,6 +109,7 @@ class JoinState:
                 struct.pack(f"<{len(self._recent)}d", *self._recent.values()),
                 marks,
                 list(self._features.items()),
+                [self._window, self._num_in_window],
             ]
         )
 
@@ -102,7 +117,9 @@ class JoinState:
     def from_bytes(cls, data: bytes) -> JoinState:
         """Decode what `to_bytes` made. Raises MalformedMessageError."""
         wire = unpack(data)
-        if not isinstance(wire, list) or len(wire) != 5 or wire[0] != JOIN_STATE_FORMAT:
+        if isinstance(wire, list) and len(wire) == 5 and wire[0] == _FORMAT_WITHOUT_WINDOW:
+            wire = [JOIN_STATE_FORMAT, *wire[1:], [0, 0]]
+        if not isinstance(wire, list) or len(wire) != 6 or wire[0] != JOIN_STATE_FORMAT:
             raise MalformedMessageError(f"not a join state of format {JOIN_STATE_FORMAT}")
         join = cls()
         try:
@@ -111,6 +128,7 @@ class JoinState:
             for request_key, place, bits in wire[3]:
                 join._marks.setdefault(request_key, {})[place] = bits
             join._features = dict(wire[4])
+            join._window, join._num_in_window = wire[5]
         except (TypeError, ValueError, struct.error) as error:
             raise MalformedMessageError(f"not a join state: {error}") from error
         return join

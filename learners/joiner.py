@@ -28,7 +28,7 @@ from learners.release import DeadLetter, JoinerCounts, Release
 from learners.replayed_features import FeatureAssembler, replayed_features
 from learners.stream_clock import StreamClock
 from learners.user_state_settings import UserStateSettings
-from learners.watch_outcome import watch_outcome
+from learners.watch_outcome import WatchOutcome, watch_outcome
 from messages.content import ContentFacts
 from messages.events import TERMINAL_EVENT_TYPES, InvalidEventError
 from messages.feed import FeedMessage
@@ -39,7 +39,11 @@ __all__ = ["DeadLetter", "FeatureAssembler", "JoinerSettings", "PartitionJoiner"
 
 
 class JoinerSettings(BaseModel):
-    """horizon_seconds: join window, allowed lateness and duplicate horizon in one, of stream time."""
+    """horizon_seconds: join window, allowed lateness and duplicate horizon in one, of stream time.
+
+    influence_cap: so many events of one person in a window of `horizon_seconds` train models and move content
+    counters; more are accepted and change the person's own state alone. No thumb makes ten a second.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,6 +51,7 @@ class JoinerSettings(BaseModel):
     horizon_seconds: float = Field(default=600.0, gt=0)
     max_open_per_user: int = Field(default=64, ge=1)
     max_recent_events_per_user: int = Field(default=20_000, ge=1)
+    influence_cap: int = Field(default=6_000, ge=1)
     cleaning: CleaningSettings = CleaningSettings()
     user_state: UserStateSettings = UserStateSettings()
 
@@ -200,9 +205,10 @@ class PartitionJoiner:
             self._counts.uploads += 1
             self._builder.add_upload(ContentFacts.from_upload(event), key_of(event["content_id"]), person.key)
         else:
-            self._take_user_event(owner_id, person, event)
+            capped = not person.join.has_influence_left(now, settings.horizon_seconds, settings.influence_cap)
+            self._take_user_event(owner_id, person, event, capped)
 
-    def _take_user_event(self, user_id: str, person: Person, event: dict[str, Any]) -> None:
+    def _take_user_event(self, user_id: str, person: Person, event: dict[str, Any], capped: bool) -> None:
         content_id, creator_id = event.get("content_id"), event.get("creator_id")
         content_key = key_of(content_id) if content_id else MISSING_KEY
         creator_key = key_of(creator_id) if creator_id else MISSING_KEY
@@ -216,16 +222,29 @@ class PartitionJoiner:
         if event["event_type"] in TERMINAL_EVENT_TYPES:
             outcome = watch_outcome(event, float("nan") if traits is None else traits.duration)
         long_view = outcome is not None and outcome.long_view
-        self._builder.add(event, person.key, content_key, creator_key, long_view)
-        if found is None:
-            self._counts.orphans += 1
+        if capped:
+            self._counts.capped += 1
+            self._builder.add(event, person.key, MISSING_KEY, MISSING_KEY, long_view)  # counts for no content
         else:
-            self._counts.joined += 1
-            slate, place = found
-            marks = person.join.marks_of(slate.request_key, place)
-            labels, after = labels_of(event["event_type"], outcome, marks)
-            if after != marks:
-                requests = self._open.requests_of(user_id)
-                person.join.set_marks(slate.request_key, place, after, requests)
-            self._builder.join(event, slate, place, labels)
+            self._builder.add(event, person.key, content_key, creator_key, long_view)
+            self._label(person, event, outcome, found)
         person.state.apply(event, event["timestamp"], traits, self._settings.user_state)
+
+    def _label(
+        self,
+        person: Person,
+        event: dict[str, Any],
+        outcome: WatchOutcome | None,
+        cause: tuple[OpenSlate, int] | None,
+    ) -> None:
+        if cause is None:
+            self._counts.orphans += 1
+            return
+        self._counts.joined += 1
+        slate, place = cause
+        marks = person.join.marks_of(slate.request_key, place)
+        labels, after = labels_of(event["event_type"], outcome, marks)
+        if after != marks:
+            requests = self._open.requests_of(slate.impression.user_id)
+            person.join.set_marks(slate.request_key, place, after, requests)
+        self._builder.join(event, slate, place, labels)

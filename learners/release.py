@@ -44,12 +44,14 @@ class Release:
 
 @dataclass(slots=True)
 class JoinerCounts:
-    """Since this joiner began. events: accepted ones, of which joined + orphans + uploads. late: accepted,
-    but older than the horizon. Nothing here goes into a row."""
+    """Since this joiner began. events: accepted ones, of which joined + orphans + uploads + capped. capped:
+    over the influence cap, so that they train and count nothing. late: accepted, but older than the horizon.
+    Nothing here goes into a row."""
 
     events: int = 0
     joined: int = 0
     orphans: int = 0
+    capped: int = 0
     uploads: int = 0
     late: int = 0
     duplicates: int = 0

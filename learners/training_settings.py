@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from learners.learning_guard import LearningGuardSettings
 from learners.ranking_model import RankingModelSettings
 from messages.examples import HEADS
 
@@ -14,6 +15,7 @@ class TrainingSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: RankingModelSettings = RankingModelSettings()
+    guard: LearningGuardSettings = LearningGuardSettings()
     head_weights: dict[str, float] = dict.fromkeys(HEADS, 1.0)
     """A head that is not named is not trained."""
     retrieval_weight: float = Field(default=1.0, ge=0)

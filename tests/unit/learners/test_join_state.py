@@ -7,7 +7,7 @@ import pytest
 
 from learners.compact_features import pack_features, unpack_features
 from learners.join_state import JoinState
-from messages.codec import MalformedMessageError, pack
+from messages.codec import MalformedMessageError, pack, unpack
 from messages.features import FeatureBatch, IdBags
 
 HORIZON, MANY = 600.0, 100
@@ -80,3 +80,14 @@ def test_over_the_limit_the_oldest_sighting_is_forgotten() -> None:
 def test_bytes_that_are_no_join_state_are_refused(data: bytes) -> None:
     with pytest.raises(MalformedMessageError):
         JoinState.from_bytes(data)
+
+
+def test_states_from_before_the_influence_cap_are_still_read() -> None:
+    join = JoinState()
+    join.see(1, 10.0, 600.0, 100)
+    assert not join.has_influence_left(1_200.0, 600.0, 0)
+    now = unpack(join.to_bytes())
+    old = JoinState.from_bytes(pack([1, *now[1:-1]]))
+    assert old.see(1, 11.0, 600.0, 100)
+    assert old.has_influence_left(1_200.0, 600.0, 1)
+    assert not JoinState.from_bytes(join.to_bytes()).has_influence_left(1_300.0, 600.0, 1)

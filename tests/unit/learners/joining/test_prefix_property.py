@@ -15,7 +15,9 @@ from messages.feed import FeedMessage
 from messages.identifiers import key_of
 
 START = 1_700_000_000.0
-SETTINGS = JoinerSettings(num_partitions=1, max_open_per_user=3, max_recent_events_per_user=6)
+SETTINGS = JoinerSettings(
+    num_partitions=1, max_open_per_user=3, max_recent_events_per_user=6, influence_cap=9
+)
 
 Record = tuple[str, Any]
 Moment = tuple[float, list[Record]]
