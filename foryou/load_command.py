@@ -1,0 +1,82 @@
+"""`foryou load`: people that behave, in steps to the knee, or for a long time at one pace."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from foryou.console import progress_console
+from simulations.load_plot import save_load_plot
+from simulations.load_steps import LoadFailedError, LoadSettings, LoadStep, find_knee, run_locust
+
+
+class LoadError(ValueError):
+    """The load cannot be run as asked, or failed; the text says why."""
+
+
+def run_load_command(
+    http_url: str,
+    *,
+    people: str | None = None,
+    seconds: float = 15.0,
+    watch_seconds: float = 0.2,
+    soak: bool = False,
+    report: Path = Path("load-report"),
+) -> dict[str, Any]:
+    """Load a running system and write load.png and load.json into `report`.
+
+    people: of each step, "5,10,20"; soak: one step only, as long as `seconds` says. Keys: knee_* of the last
+    good step (None where no step was good), steps, and report. Raises LoadError.
+    """
+    if importlib.util.find_spec("locust") is None:
+        raise LoadError("locust is not installed: pip install 'foryou[bench]'")
+    settings = _settings(people, seconds, watch_seconds)
+    if soak and len(settings.people) != 1:
+        raise LoadError("--soak runs one number of people: --people 50")
+    try:
+        with progress_console.status("loading"):
+            steps, knee = find_knee(partial(_step, http_url, settings), settings, _tell)
+    except LoadFailedError as error:
+        raise LoadError(str(error)) from error
+    plot = save_load_plot(report / "load.png", steps, knee, "Latency against throughput, in steps of people")
+    answer = {
+        "knee_people": knee.people if knee else None,
+        "knee_requests_per_s": knee.requests_per_s if knee else None,
+        "knee_feeds_per_s": knee.feeds_per_s if knee else None,
+        "knee_feed_p50_ms": knee.feed_p50_ms if knee else None,
+        "knee_feed_p95_ms": knee.feed_p95_ms if knee else None,
+        "is_knee_found": knee is not steps[-1],
+        "steps": [step.as_dict() for step in steps],
+        "plot": str(plot),
+    }
+    (report / "load.json").write_text(json.dumps(answer, indent=1) + "\n")
+    return answer
+
+
+def _step(http_url: str, settings: LoadSettings, people: int) -> LoadStep:
+    return run_locust(http_url, people, settings)
+
+
+def _settings(people: str | None, seconds: float, watch_seconds: float) -> LoadSettings:
+    chosen: dict[str, Any] = {"seconds": seconds, "watch_seconds": watch_seconds}
+    try:
+        if people is not None:
+            chosen["people"] = tuple(int(number) for number in people.split(","))
+        settings = LoadSettings(**chosen)
+    except (ValueError, ValidationError) as error:
+        raise LoadError(f"--people, --for: {error}") from error
+    if not settings.people or min(settings.people) < 1:
+        raise LoadError("--people: numbers of at least 1, like 5,10,20")
+    return settings
+
+
+def _tell(step: LoadStep) -> None:
+    progress_console.print(
+        f"{step.people:>5} people  {step.requests_per_s:8.1f} requests/s  feed p50 {step.feed_p50_ms:.0f} ms "
+        f" p95 {step.feed_p95_ms:.0f} ms  failures {step.failures:.1%}"
+    )

@@ -1,0 +1,59 @@
+"""The picture of a load: latency against throughput, and where the knee is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from simulations.load_steps import LoadStep
+
+_LINES = (("feed_p50_ms", "median", "#0b6e4f"), ("feed_p95_ms", "95th percentile", "#e76f51"))
+
+
+def save_load_plot(path: Path, steps: Sequence[LoadStep], knee: LoadStep | None, title: str) -> Path:
+    """Write a PNG; points are steps, with their number of people."""
+    figure = Figure(figsize=(9.0, 5.0), dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    rates = [step.requests_per_s for step in steps]
+    for name, label, colour in _LINES:
+        axes.plot(
+            rates, [getattr(step, name) for step in steps], "o-", color=colour, label=label, linewidth=2
+        )
+    for step in steps:
+        axes.annotate(
+            f"{step.people} people",
+            (step.requests_per_s, step.feed_p95_ms),
+            xytext=(0, 8),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            color="#555555",
+        )
+    if knee is not None:
+        axes.axvline(knee.requests_per_s, color="#1d3557", linestyle="--", linewidth=1.5)
+        axes.annotate(
+            f"knee: {knee.requests_per_s:,.0f} requests/s ",
+            (knee.requests_per_s, 0.97),
+            xycoords=("data", "axes fraction"),
+            ha="right",
+            va="top",
+            color="#1d3557",
+            fontweight="bold",
+        )
+    axes.set_title(title, loc="left", pad=12)
+    axes.set_xlabel("requests per second (feeds and event batches together)")
+    axes.set_ylabel("milliseconds until a feed is answered")
+    axes.set_yscale("log")
+    axes.set_xlim(left=0)
+    axes.margins(y=0.15)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.grid(axis="y", color="#dddddd", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="upper left")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path
