@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from monitoring.promotion import (
@@ -77,9 +77,13 @@ class ModelLifecycle:
         """For somebody's yes or no."""
 
     def consider(
-        self, evidence: ShadowEvidence | CanaryEvidence | ProductionEvidence, now: float
+        self,
+        evidence: ShadowEvidence | CanaryEvidence | ProductionEvidence,
+        now: float,
+        *,
+        hold: str | None = None,
     ) -> tuple[Decision, Transition | None]:
-        """Decide, and take the step unless it needs a yes.
+        """Decide, and take the step unless it needs a yes. hold: why no model may advance just now.
 
         Raises TransitionError for evidence of another stage. A decision that waits is replaced by what newer
         evidence says.
@@ -93,6 +97,11 @@ class ModelLifecycle:
         else:
             raise TransitionError(f"{type(evidence).__name__} says nothing about a model in {self.stage}")
         self.waiting = None
+        if hold is not None and decision.step is Step.ADVANCE:
+            decision = replace(
+                decision, step=Step.WAIT, next_stage=self.stage, needs_approval=False,
+                reasons=(*decision.reasons, hold),
+            )  # fmt: skip
         if decision.step is Step.WAIT:
             return decision, None
         if decision.needs_approval:
@@ -120,6 +129,11 @@ class ModelLifecycle:
             raise TransitionError(f"a model in {self.stage} cannot go to {stage}: only to {ways}")
         self.waiting = None
         return self._change(stage, now, by, (why,), {})
+
+    def restore(self, now: float, by: str, why: str) -> Transition:
+        """Make it production again whatever it is now, because nothing else can be."""
+        self.waiting = None
+        return self._change(Stage.PRODUCTION, now, by, (why,), {})
 
     def _change(
         self, stage: Stage, now: float, by: str, reasons: tuple[str, ...], numbers: dict[str, float]
