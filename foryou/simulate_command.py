@@ -11,6 +11,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from foryou.console import progress_console
+from simulations.feed_api import FeedApiError
 from simulations.in_process import InProcessSystem
 from simulations.presets import PRESETS, Preset
 from simulations.recording import FeedRecorder
@@ -70,7 +71,7 @@ def run_simulate_command(
                 feeds=feeds,
                 tell=tell,
             )
-    except ValueError as error:
+    except (ValueError, FeedApiError) as error:
         raise SimulationError(str(error)) from error
     return _answer(result, report)
 
