@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from messages.arrays import IntArray
@@ -21,6 +22,23 @@ from parameter_server.table_state import TableState
 
 _ATTEMPTS = 3
 _Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True, slots=True)
+class _GroupCopy:
+    """What was copied slice by slice, its tables apart, and what had changed by the end."""
+
+    early: GroupState
+    tables: Mapping[str, list[TableState]]
+    late: GroupState
+
+    def state(self) -> GroupState:
+        removed = self.late.removed
+        tables = {
+            slot: TableState.overlaid(parts, self.late.slots[slot], removed[slot])
+            for slot, parts in self.tables.items()
+        }
+        return dataclasses.replace(self.early.changed_by(self.late), slots=tables)
 
 
 class ShardCopy:
@@ -35,7 +53,7 @@ class ShardCopy:
         self._shard = shard
         self._since = since or {}
         self._slice_rows = slice_rows
-        self._parts: dict[str, tuple[GroupState, GroupState]] = {}
+        self._copies: dict[str, _GroupCopy] = {}
         self._steps = self._run()
         self.moves = shard.moves
         """The shard's `moves` when the copy began."""
@@ -52,11 +70,11 @@ class ShardCopy:
 
     def states(self) -> dict[str, GroupState]:
         """Put the copies together, by group; in any thread, once the last step is done."""
-        return {name: early.changed_by(late) for name, (early, late) in self._parts.items()}
+        return {name: copied.state() for name, copied in self._copies.items()}
 
     def versions(self) -> dict[str, int]:
         """Return the version of each group that this is a copy of."""
-        return {name: late.version for name, (_, late) in self._parts.items()}
+        return {name: copied.late.version for name, copied in self._copies.items()}
 
     def _run(self) -> Generator[bool, None, None]:
         for name in self._shard.group_names():
@@ -67,20 +85,20 @@ class ShardCopy:
                 slice_rows = self._slice_rows if attempt < _ATTEMPTS - 1 else 1 << 62
                 parts = yield from self._copy(group, self._since.get(name, -1), slice_rows)
                 if parts is not None:
-                    self._parts[name] = parts
+                    self._copies[name] = parts
                     break
 
     def _copy(
         self, group: TableGroup, since: int, slice_rows: int
-    ) -> Generator[bool, None, tuple[GroupState, GroupState] | None]:
-        """Return the early copy and the late one; None if something else than updates came in between."""
+    ) -> Generator[bool, None, _GroupCopy | None]:
+        """Return a copy, or None if something else than updates came in between."""
         if since >= 0 and not group.knows_changes_since(since):
             since = -1
         begun, moves = group.version, self._shard.moves
-        slots: dict[str, TableState] = {}
+        slots: dict[str, list[TableState]] = {}
         for slot, table in group.tables.items():
             tables = yield from _slices(table.rows.rows_since(since), table.state_of_rows, slice_rows)
-            slots[slot] = TableState.joined(tables)
+            slots[slot] = tables
         counters: CounterRows | None = None
         if group.counters is not None:
             rows = group.counters.rows.rows_since(since)
@@ -93,12 +111,11 @@ class ShardCopy:
             late,
             version=begun,
             since=since,
-            slots=slots,
             dense=group.dense.states(since),
             counters=counters,
             removed=group.removed_since(since) if since >= 0 else {},
         )
-        return early, late
+        return _GroupCopy(early, slots, late)
 
 
 def _slices(

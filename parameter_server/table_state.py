@@ -43,22 +43,41 @@ class TableState:
 
     def changed_by(self, newer: TableState, removed: IdArray) -> TableState:
         """Return this state with the rows of a later one written over it, and removed ones gone."""
-        kept = without(self.ids, np.concatenate([newer.ids, removed]))
-        older = TableState(
-            self.ids[kept], self.records[kept], self.times[kept], newer.steps, newer.candidates
-        )
-        return TableState.joined([older, newer])
+        return TableState.overlaid([self], newer, removed)
+
+    @classmethod
+    def overlaid(cls, parts: Sequence[TableState], newer: TableState, removed: IdArray) -> TableState:
+        """Return parts with the rows of a later state written over them, and removed ones gone.
+
+        Part by part, since numpy lets no other thread run while it copies rows.
+        """
+        replaced = CuckooIndex(capacity=len(newer.ids) + len(removed))
+        replaced.find_or_insert(newer.ids)
+        replaced.find_or_insert(removed)
+        kept = []
+        for part in parts:
+            stays = np.flatnonzero(replaced.find(part.ids) < 0)
+            kept.append(
+                part
+                if len(stays) == len(part.ids)
+                else TableState(
+                    part.ids[stays], part.records[stays], part.times[stays], part.steps, part.candidates
+                )
+            )
+        return cls.joined([*kept, newer])
 
     @classmethod
     def joined(cls, parts: Sequence[TableState]) -> TableState:
         """Return different rows in one; steps and candidates are the last part's."""
-        return cls(
-            np.concatenate([part.ids for part in parts]),
-            np.concatenate([part.records for part in parts]),
-            np.concatenate([part.times for part in parts]),
-            parts[-1].steps,
-            parts[-1].candidates,
-        )
+        last = parts[-1]
+        ends = np.cumsum([len(part.ids) for part in parts])
+        ids = np.empty(ends[-1], dtype=np.uint64)
+        records = np.empty((ends[-1], last.records.shape[1]), dtype=np.float32)
+        times = np.empty(ends[-1], dtype=np.int64)
+        for part, end in zip(parts, ends.tolist(), strict=True):
+            place = slice(end - len(part.ids), end)
+            ids[place], records[place], times[place] = part.ids, part.records, part.times
+        return cls(ids, records, times, last.steps, last.candidates)
 
     def fitted(self, slot: str, before: SlotSettings, now: SlotSettings) -> TableState:
         """Return the rows under other settings of their slot.
