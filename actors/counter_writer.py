@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from learners.counter_increments import counter_increments
-
 from actors.background import BackgroundTask
 from actors.connections import Connections, EndpointSettings
 from actors.epochs import take_epoch
 from actors.examples_follower import BatchingSettings, ExamplesFollower
 from actors.parameter_client import ParameterClient
-from messages.updates import COUNTERS_GROUP, Update
+from learners.batch_updates import counter_update
+from messages.updates import COUNTERS_GROUP
 
 
 class CounterWriter:
@@ -61,12 +60,6 @@ class CounterWriter:
                 if mini_batch is None:
                     continue
                 batch = mini_batch.batch()
-                update = Update(
-                    group=COUNTERS_GROUP,
-                    epoch=epoch,
-                    spans=mini_batch.spans,
-                    counters=counter_increments(batch) if len(batch) else None,
-                    stream_time=float(batch.times.max(initial=0.0)),
-                )
+                update = counter_update(epoch, mini_batch, batch)
                 if await follower.push(mini_batch, update):
                     self._num_examples += len(batch)

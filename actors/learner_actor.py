@@ -15,14 +15,15 @@ from actors.connections import Connections, EndpointSettings
 from actors.epochs import take_epoch
 from actors.examples_follower import BatchingSettings, ExamplesFollower
 from actors.parameter_client import ParameterClient
-from learners.counter_increments import counter_increments
+from learners.batch_updates import counter_update, model_update
 from learners.label_weights import is_positive
+from learners.learning_guard import LearningGuard
 from learners.span_cutter import MiniBatch
 from learners.training_settings import TrainingSettings
 from learners.training_step import NonFiniteLossError, StepResult, TrainingStep
 from messages.codec import pack
 from messages.examples import HEADS, ExampleBatch
-from messages.updates import COUNTERS_GROUP, Update
+from messages.updates import COUNTERS_GROUP
 from monitoring.progressive_metrics import StreamingAuc
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class LearnerActor:
         self._partitions = list(partitions)
         self._settings = settings
         self._step = TrainingStep(training)
+        self._guard = LearningGuard(training.guard)
         self._progress = LearnerProgress()
         self._task = BackgroundTask(f"learner-{settings.group}", self._run)
         self._task.start()
@@ -65,6 +67,7 @@ class LearnerActor:
             "running": self._task.is_running,
             "failure": self._task.failure,
             **self._progress.report(),
+            **self._guard.report(),
         }
 
     def stop(self) -> None:
@@ -93,55 +96,40 @@ class LearnerActor:
                 batch = mini_batch.batch()
                 result = await self._train_or_quarantine(connections, mini_batch, batch)
                 if self._settings.writes_counters:
-                    await self._client.push(_counter_update(mini_batch, batch, counters_epoch))
-                if await follower.push(mini_batch, self._update(mini_batch, batch, result, epoch)):
-                    self._progress.learned(batch, result)
+                    await self._client.push(counter_update(counters_epoch, mini_batch, batch))
+                update = model_update(
+                    self._settings.group, epoch, mini_batch, batch, result, self._guard.learning_rate_scale
+                )
+                if await follower.push(mini_batch, update):
+                    self._learned(batch, result)
 
     async def _train_or_quarantine(
         self, connections: Connections, mini_batch: MiniBatch, batch: ExampleBatch
     ) -> StepResult | None:
-        """Learn, or, where the numbers are none, record the spans for later and push them empty."""
+        """Return what to push; None for nothing: no rows, or a batch whose spans were recorded for later."""
         if not len(batch):
             return None
-        try:
-            return await self._train(batch)
-        except NonFiniteLossError as error:
-            self._progress.num_quarantined += len(batch)
-            logger.error("quarantined %d examples: %s", len(batch), error)
-            spans = {partition: [span.start, span.end] for partition, span in mini_batch.spans.items()}
-            key = connections.namespace.key("quarantine", self._settings.group)
-            await connections.redis.rpush(key, pack({"spans": spans, "reason": str(error)}))
-            return None
-
-    async def _train(self, batch: ExampleBatch) -> StepResult | None:
+        num_joined = 0 if batch.joined is None else len(batch.joined)
         request = self._step.pull_request(batch, self._settings.group)
         pulled = await self._client.pull(request)
-        return self._step.run(batch, pulled.values, pulled.dense, pulled.counters)
+        try:
+            result = self._step.run(batch, pulled.values, pulled.dense, pulled.counters)
+        except NonFiniteLossError as error:
+            verdict = self._guard.refused(str(error), num_joined)
+        else:
+            verdict = self._guard.judge(result.loss, num_joined)
+            if verdict.keep:
+                return result
+        logger.error("quarantined %d examples: %s", len(batch), verdict.reason)
+        spans = {partition: [span.start, span.end] for partition, span in mini_batch.spans.items()}
+        key = connections.namespace.key("quarantine", self._settings.group)
+        await connections.redis.rpush(key, pack({"spans": spans, "reason": verdict.reason}))
+        return None
 
-    def _update(
-        self, mini_batch: MiniBatch, batch: ExampleBatch, result: StepResult | None, epoch: int
-    ) -> Update:
-        if result is None:
-            return Update(group=self._settings.group, epoch=epoch, spans=mini_batch.spans)
-        return Update(
-            group=self._settings.group,
-            epoch=epoch,
-            spans=mini_batch.spans,
-            rows=result.rows,
-            births=result.births,
-            dense=result.dense,
-            stream_time=float(batch.times.max()),
-        )
-
-
-def _counter_update(mini_batch: MiniBatch, batch: ExampleBatch, epoch: int) -> Update:
-    return Update(
-        group=COUNTERS_GROUP,
-        epoch=epoch,
-        spans=mini_batch.spans,
-        counters=counter_increments(batch) if len(batch) else None,
-        stream_time=float(batch.times.max(initial=0.0)),
-    )
+    def _learned(self, batch: ExampleBatch, result: StepResult | None) -> None:
+        self._progress.learned(batch, result)
+        if result is not None and batch.joined is not None:
+            self._guard.learned(result.loss, len(batch.joined), float(batch.times.max()))
 
 
 class LearnerProgress:
@@ -151,7 +139,6 @@ class LearnerProgress:
         self._auc = {name: StreamingAuc() for name in HEADS}
         self._num_examples = 0
         self._num_batches = 0
-        self.num_quarantined = 0
         self._started = time.monotonic()
         self._last_loss = float("nan")
 
@@ -172,7 +159,6 @@ class LearnerProgress:
         return {
             "examples": self._num_examples,
             "batches": self._num_batches,
-            "quarantined": self.num_quarantined,
             "examples_per_s": self._num_examples / elapsed if elapsed else 0.0,
             "loss": self._last_loss,
             "auc": {name: auc.value() for name, auc in self._auc.items()},

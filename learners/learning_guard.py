@@ -1,4 +1,4 @@
-"""Watches the progressive loss of one model: what is not learned from, how fast, and when people have changed."""
+"""Watches the progressive loss of one model: what is not learned, how fast, and when people have changed."""
 
 from __future__ import annotations
 

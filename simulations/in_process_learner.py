@@ -8,9 +8,10 @@ import numpy as np
 
 from actors.delta_assembly import merge_shard_deltas
 from actors.model_groups import counters_plan, model_plan
-from learners.counter_increments import counter_increments
+from learners.batch_updates import counter_update, model_update
 from learners.features.schema import USER_SLOT
-from learners.span_cutter import ExamplesMessage, MiniBatch, SpanCutter
+from learners.learning_guard import LearningGuard
+from learners.span_cutter import ExamplesMessage, SpanCutter
 from learners.training_settings import TrainingSettings
 from learners.training_step import StepResult, TrainingStep
 from messages.content import ContentColumns, ContentFacts
@@ -55,6 +56,7 @@ class InProcessLearner:
             for host in self._shards.values():
                 host.create_group(name, plan.settings, plan.dense)
         self._step = TrainingStep(training)
+        self._guard = LearningGuard(training.guard)
         self._cutter = SpanCutter(
             {partition: np.zeros(1, dtype=np.int64) for partition in range(num_partitions)}
         )
@@ -79,9 +81,12 @@ class InProcessLearner:
                 return learned
             batch = mini_batch.batch()
             result = self._train(batch) if self.learning and len(batch) else None
-            self._push(_counter_update(mini_batch, batch))
-            self._push(_model_update(mini_batch, batch, result))
+            self._push(counter_update(_EPOCH, mini_batch, batch))
+            scale = self._guard.learning_rate_scale
+            self._push(model_update(MODEL_GROUP, _EPOCH, mini_batch, batch, result, scale))
             self._cutter.done(mini_batch)
+            if result is not None and batch.joined is not None:
+                self._guard.learned(result.loss, len(batch.joined), float(batch.times.max()))
             learned.append((batch, result))
 
     def changes(
@@ -110,10 +115,13 @@ class InProcessLearner:
             created_at=created_at,
         )
 
-    def _train(self, batch: ExampleBatch) -> StepResult:
+    def _train(self, batch: ExampleBatch) -> StepResult | None:
+        """None for a batch that is quarantined. Raises NonFiniteLossError: here nobody replays it later."""
         request = self._step.pull_request(batch, MODEL_GROUP)
         pulled = self._pull(request)
-        return self._step.run(batch, pulled.values, pulled.dense, pulled.counters)
+        result = self._step.run(batch, pulled.values, pulled.dense, pulled.counters)
+        num_joined = 0 if batch.joined is None else len(batch.joined)
+        return result if self._guard.judge(result.loss, num_joined).keep else None
 
     def _pull(self, request: PullRequest) -> MergedPull:
         parts = self._router.split_pull(request)
@@ -125,27 +133,3 @@ class InProcessLearner:
             outcome = self._shards[shard].apply_update(part).outcome
             if outcome is not UpdateOutcome.APPLIED:
                 raise RuntimeError(f"shard {shard} answered {outcome} to the only writer of {update.group}")
-
-
-def _model_update(mini_batch: MiniBatch, batch: ExampleBatch, result: StepResult | None) -> Update:
-    if result is None:
-        return Update(group=MODEL_GROUP, epoch=_EPOCH, spans=mini_batch.spans)
-    return Update(
-        group=MODEL_GROUP,
-        epoch=_EPOCH,
-        spans=mini_batch.spans,
-        rows=result.rows,
-        births=result.births,
-        dense=result.dense,
-        stream_time=float(batch.times.max(initial=0.0)),
-    )
-
-
-def _counter_update(mini_batch: MiniBatch, batch: ExampleBatch) -> Update:
-    return Update(
-        group=COUNTERS_GROUP,
-        epoch=_EPOCH,
-        spans=mini_batch.spans,
-        counters=counter_increments(batch) if len(batch) else None,
-        stream_time=float(batch.times.max(initial=0.0)),
-    )
