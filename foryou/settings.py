@@ -13,15 +13,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from learners.training_settings import TrainingSettings
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from serve_app.feed_settings import FeedSettings
 
 from actors.examples_follower import BatchingSettings
 from actors.names import LIVE_NAMESPACE
 from actors.streams import StreamSettings
 from learners.joiner import JoinerSettings
+from learners.training_settings import TrainingSettings
 from messages.identifiers import DEFAULT_NUM_PARTITIONS
+from serve_app.feed_settings import FeedSettings
 
 ENVIRONMENT_PREFIX = "FORYOU_"
 DEFAULT_FILE = Path("foryou.toml")
