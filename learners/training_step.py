@@ -18,6 +18,7 @@ from learners.model_inputs import NUMPY, UserInputs, lay_out, lay_out_user, netw
 from learners.pulled_rows import PulledRows, RowGradientSums
 from learners.ranking_model import input_layout, score
 from learners.retrieval_model import user_vector
+from learners.skip_sampling import corrected_for_sampling
 from learners.training_plan import SlotPlan, plan_rows
 from learners.training_settings import TrainingSettings
 from messages.arrays import AnyArray, BoolArray, FloatArray, IdArray, IntArray
@@ -129,10 +130,14 @@ class TrainingStep:
         self, logits: torch.Tensor, joined: JoinedExamples, probabilities: FloatArray
     ) -> torch.Tensor:
         """Binary cross-entropy per head and row, weighted by head and by kind of label, summed."""
-        weights = label_weights(joined.labels, probabilities) * self._head_weights
+        offsets, weights = corrected_for_sampling(
+            joined.labels,
+            label_weights(joined.labels, probabilities) * self._head_weights,
+            self._settings.skip_keep_rate,
+        )
         targets = is_positive(joined.labels).astype(np.float32)
         return functional.binary_cross_entropy_with_logits(
-            logits, _tensor(targets), _tensor(weights), reduction="sum"
+            logits + _tensor(offsets), _tensor(targets), _tensor(weights), reduction="sum"
         )
 
     def _retrieval_loss(
