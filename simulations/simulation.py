@@ -15,6 +15,7 @@ from messages.arrays import DoubleArray
 from serve_app.pipeline.candidate_limit_filter import CandidateLimitSettings
 from serve_app.pipeline.default_pipeline import PipelineSettings
 from serve_app.pipeline.two_tower_source import TwoTowerSettings
+from serve_app.pipeline.weighted_sum_scorer import WeightedSumSettings
 from simulations.arm_record import ArmRecord
 from simulations.in_process import InProcessSettings
 from simulations.paired_runs import run_copy
@@ -33,9 +34,11 @@ SYSTEM_SETTINGS = InProcessSettings(
     pipeline=PipelineSettings(
         two_tower=TwoTowerSettings(num_candidates=150),
         candidate_limit=CandidateLimitSettings(max_candidates=250),
+        weighted_sum=WeightedSumSettings(head_weights={"engage": 1.0}),
     )
 )
-"""A simulated catalogue has about 2,000 contents: 250 candidates are an eighth of it."""
+"""A simulated catalogue has about 2,000 contents: 250 candidates are an eighth of it. What is measured is
+views, and that is what the oracle orders by, so the system is told to order by them too."""
 
 WITHOUT_BOTS = "online without bots"
 
