@@ -6,14 +6,21 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from foryou.cli_options import (
+    ConfigOption,
+    HostOption,
+    JsonOption,
+    MappingOption,
+    PortOption,
+    StateOption,
+    settings_from,
+)
 from foryou.console import print_report, progress_console, result_console
-
-if TYPE_CHECKING:  # commands import what they need when they run: `foryou --help` answers at once
-    from foryou.settings import SystemSettings
+from foryou.experiment_cli import register as register_experiment_commands
 
 app = typer.Typer(
     help="A For-You feed that learns while people scroll.",
@@ -24,30 +31,7 @@ app = typer.Typer(
 content_app = typer.Typer(help="The catalogue.", no_args_is_help=True)
 app.add_typer(content_app, name="content")
 
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; default foryou.toml.")]
-StateOption = Annotated[Path | None, typer.Option("--state", help="State folder; default .foryou.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
-PortOption = Annotated[int | None, typer.Option("--port", help="HTTP port; 0 takes a free one.")]
-HostOption = Annotated[str | None, typer.Option("--host", help="HTTP host; only this machine by default.")]
-
-
-def settings_from(
-    config: Path | None, *, state: Path | None = None, port: int | None = None, host: str | None = None
-) -> SystemSettings:
-    """Compose the settings of a command; a wrong one ends the command with its name."""
-    from foryou.settings import SettingsError, load_settings
-
-    flags: dict[str, Any] = {}
-    if state is not None:
-        flags["services"] = {"state": str(state)}
-    http = {key: value for key, value in (("port", port), ("host", host)) if value is not None}
-    if http:
-        flags["http"] = http
-    try:
-        return load_settings(config, flags)
-    except SettingsError as error:
-        progress_console.print(f"[red]{error}[/red]")
-        raise typer.Exit(2) from error
+register_experiment_commands(app)
 
 
 @app.command()
@@ -104,11 +88,14 @@ def demo(
 
 @app.command()
 def replay(
-    dataset: Annotated[str, typer.Argument(help="kuairand")],
+    dataset: Annotated[str, typer.Argument(help="kuairand, movielens, file or recording")],
     path: Annotated[Path, typer.Option("--path", help="Folder with the official files.")],
     speed: Annotated[str, typer.Option("--speed", help="Times the log's own speed, or max.")] = "max",
     in_process: Annotated[bool, typer.Option("--in-process", help="Without Ray, broker and store.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", help="Only the first so many rows.")] = None,
+    mapping: MappingOption = None,
+    start: Annotated[str | None, typer.Option("--from", help="Begin at this time of the log.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="End before this time of the log.")] = None,
     config: ConfigOption = None,
     state: StateOption = None,
     as_json: JsonOption = False,
@@ -119,7 +106,15 @@ def replay(
     settings = settings_from(config, state=state)
     try:
         report = run_replay_command(
-            settings, dataset=dataset, path=path, speed=speed, in_process=in_process, limit=limit
+            settings,
+            dataset=dataset,
+            path=path,
+            speed=speed,
+            in_process=in_process,
+            limit=limit,
+            mapping=mapping,
+            start=start,
+            end=end,
         )
     except ReplayError as error:
         progress_console.print(f"[red]{error}[/red]")

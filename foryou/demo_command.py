@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.live import Live
+from threadpoolctl import threadpool_limits
 
 from foryou.console import progress_console, result_console
 from foryou.demo_view import draw_progress
@@ -49,7 +50,8 @@ def run_demo_command(
         try:
             result_console.print(f"API at {system.http_url}   docs at {system.http_url}/docs")
             demo_settings = _demo_settings(settings_of_run, seconds, num_people, seed)
-            summary, curves = asyncio.run(_run(demo_settings, system.http_url))
+            with threadpool_limits(1):  # the servers need the other cores
+                summary, curves = asyncio.run(_run(demo_settings, system.http_url))
         finally:
             with progress_console.status("stopping"):
                 system.stop()

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from threadpoolctl import threadpool_limits
 
 from actors.connections import EndpointSettings
 from foryou.console import progress_console
+from foryou.datasets_command import DatasetError, moment_of
 from foryou.local_services import LocalServices, StateFolder
 from foryou.settings import SystemSettings
-from simulations.kuairand import KuaiRandFormatError, KuaiRandLog
-
-_DATASETS = ("kuairand",)
+from simulations.datasets import open_log
+from simulations.replay_log import LogFormatError, ReplayLog
 
 
 class ReplayError(ValueError):
@@ -25,16 +26,35 @@ class ReplayError(ValueError):
 
 
 def run_replay_command(
-    settings: SystemSettings, *, dataset: str, path: Path, speed: str, in_process: bool, limit: int | None
+    settings: SystemSettings,
+    *,
+    dataset: str,
+    path: Path,
+    speed: str,
+    in_process: bool,
+    limit: int | None = None,
+    mapping: str | None = None,
+    start: str | None = None,
+    end: str | None = None,
 ) -> dict[str, Any]:
-    """Replay and report rows, examples, auc_click, auc_long_view, rows_per_s. Raises ReplayError."""
-    if dataset not in _DATASETS:
-        raise ReplayError(f"dataset {dataset!r}: known are {', '.join(_DATASETS)}")
+    """Replay and report rows, examples, auc_click, auc_long_view, rows_per_s. Raises ReplayError.
+
+    start, end: of the stretch of the log that is replayed, ISO 8601 or epoch seconds. A mini-batch is one
+    window of the log, so `batching.max_rows` decides how large windows are.
+    """
     factor = _speed_factor(speed)
-    window = settings.batching.max_rows
     try:
-        log = KuaiRandLog(path, num_partitions=settings.num_partitions, window_rows=window, max_rows=limit)
-    except KuaiRandFormatError as error:
+        log = open_log(
+            dataset,
+            path,
+            num_partitions=settings.num_partitions,
+            window_rows=settings.batching.max_rows,
+            max_rows=limit,
+            mapping=mapping,
+            start=None if start is None else moment_of(start),
+            end=None if end is None else moment_of(end),
+        )
+    except (LogFormatError, DatasetError) as error:
         raise ReplayError(str(error)) from error
     with _progress(len(log)) as advance:
         if in_process:
@@ -56,17 +76,17 @@ def _speed_factor(speed: str) -> float | None:
 
 
 def _replay_in_process(
-    settings: SystemSettings, log: KuaiRandLog, advance: Callable[[int], None]
+    settings: SystemSettings, log: ReplayLog, advance: Callable[[int], None]
 ) -> dict[str, Any]:
     from simulations.in_process_replay import replay_in_process
 
-    return replay_in_process(
-        log, training=settings.training, joiner=settings.joiner, advance=advance
-    ).as_dict()
+    with threadpool_limits(1):  # threads of a matrix product this small only wait for each other
+        report = replay_in_process(log, training=settings.training, joiner=settings.joiner, advance=advance)
+    return report.as_dict()
 
 
 def _replay_through_system(
-    settings: SystemSettings, log: KuaiRandLog, factor: float | None, advance: Callable[[int], None]
+    settings: SystemSettings, log: ReplayLog, factor: float | None, advance: Callable[[int], None]
 ) -> dict[str, Any]:
     from actors.cluster import ClusterPlan
     from simulations.system_replay import replay_through_system

@@ -41,12 +41,13 @@ def run_simulate_command(
     report: Path = Path("simulation-report"),
     record: Path | None = None,
     http_url: str | None = None,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """Run, write the report, and return it, flat but for the maps by policy.
 
     duration: of the world's time, "24h", "90min", a bare number being hours. steps: contents shown to people
     after which each copy ends. seeds: how many, from `seed` on. record: a file for FEED of the first seed's
-    online copy. http_url: of a running system that serves `online`. Keys: gap_closed, engagement, retention
+    online copy. http_url: of a running system that serves `online`. processes: copies that run at once. Keys: gap_closed, engagement, retention
     and others by policy, each with `..._interval`; interactions_per_s by policy and report, the page.
     Raises SimulationError.
     """
@@ -69,6 +70,7 @@ def run_simulate_command(
                 seeds=range(seed, seed + seeds),
                 max_interactions=steps,
                 feeds=feeds,
+                processes=processes,
                 tell=tell,
             )
     except (ValueError, FeedApiError) as error:

@@ -12,7 +12,7 @@ from actors.cluster import ClusterPlan, SystemActors, start_actors
 from actors.connections import Connections
 from actors.feed_publisher import FeedPublisher
 from actors.streams import StreamSettings, delete_streams, ensure_streams
-from simulations.kuairand import KuaiRandLog
+from simulations.replay_log import ReplayLog
 from simulations.replay_report import ReplayReport
 
 _POLL_SECONDS = 0.2
@@ -25,7 +25,7 @@ class ReplayStalledError(Exception):
 
 def replay_through_system(
     plan: ClusterPlan,
-    log: KuaiRandLog,
+    log: ReplayLog,
     streams: StreamSettings,
     speed: float | None,
     advance: Callable[[int], None],
@@ -58,7 +58,7 @@ async def _prepare(plan: ClusterPlan, streams: StreamSettings) -> None:
 
 
 async def _publish(
-    plan: ClusterPlan, log: KuaiRandLog, speed: float | None, advance: Callable[[int], None]
+    plan: ClusterPlan, log: ReplayLog, speed: float | None, advance: Callable[[int], None]
 ) -> dict[int, int]:
     """Publish window after window; returns the last FEED sequence of each partition."""
     last: dict[int, int] = {}
@@ -75,7 +75,7 @@ async def _publish(
                 *(publisher.publish(partition, message) for partition, message in window.messages)
             )
             for (partition, _), sequence in zip(window.messages, sequences, strict=True):
-                last[partition] = sequence
+                last[partition] = max(sequence, last.get(partition, 0))
             advance(window.num_rows)
     return last
 

@@ -1,0 +1,193 @@
+"""The commands of engineers: simulate, evaluate, load, experiment, bench, datasets."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from foryou.cli_options import ConfigOption, JsonOption, MappingOption, StateOption, settings_from
+from foryou.console import print_report, progress_console
+
+experiment_app = typer.Typer(help="Experiments about the system's own promises.", no_args_is_help=True)
+bench_app = typer.Typer(help="Benchmarks: ratios from one run, medians, the machine's facts.")
+evaluate_app = typer.Typer(
+    help="Judge a model or a policy on a log, before anybody sees it.", no_args_is_help=True
+)
+
+PathOption = Annotated[Path, typer.Option("--path", help="The file, or the folder with the official files.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command("simulate")(simulate)
+    app.command("datasets")(datasets)
+    app.command("load")(load)
+    app.add_typer(experiment_app, name="experiment")
+    app.add_typer(bench_app, name="bench")
+    app.add_typer(evaluate_app, name="evaluate")
+
+
+@contextlib.contextmanager
+def _refusing(*errors: type[Exception]) -> Iterator[None]:
+    """Turn what a command refuses into its text and exit code 2."""
+    try:
+        yield
+    except errors as error:
+        progress_console.print(f"[red]{error}[/red]")
+        raise typer.Exit(2) from error
+
+
+def simulate(
+    preset: Annotated[str, typer.Argument(help="steady, drift, cold-start, trends or adversarial")],
+    against: Annotated[
+        str, typer.Option(help="Policies, by comma.")
+    ] = "random,popular,tags,frozen,online,oracle",
+    people: Annotated[int | None, typer.Option(help="In each copy of the world.")] = None,
+    duration: Annotated[
+        str | None, typer.Option("--for", help="Of the world's time: 24h, 90min, 2d.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Contents shown after which a copy ends.")] = None,
+    seed: Annotated[int, typer.Option()] = 0,
+    seeds: Annotated[int, typer.Option(help="How many, from --seed on.")] = 1,
+    report: Annotated[Path, typer.Option(help="Folder for the page and its plots.")] = Path(
+        "simulation-report"
+    ),
+    record: Annotated[
+        Path | None, typer.Option(help="Record the online copy, for `replay recording`.")
+    ] = None,
+    http: Annotated[str | None, typer.Option(help="URL of a running system that serves `online`.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let policies serve paired copies of one simulated world, and report who does how well."""
+    from foryou.simulate_command import SimulationError, run_simulate_command
+
+    with _refusing(SimulationError):
+        answer = run_simulate_command(
+            preset,
+            against=against,
+            people=people,
+            duration=duration,
+            steps=steps,
+            seed=seed,
+            seeds=seeds,
+            report=report,
+            record=record,
+            http_url=http,
+        )
+    print_report(answer, f"Simulation {preset}", as_json=as_json)
+
+
+def datasets(
+    dataset: Annotated[str | None, typer.Argument(help="One of the names this command lists.")] = None,
+    path: Annotated[Path | None, typer.Option("--path", help="Check the files there.")] = None,
+    mapping: MappingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which logs can be replayed, where they are to be had and under which licence; check files."""
+    from foryou.datasets_command import DatasetError, run_datasets_command
+
+    with _refusing(DatasetError):
+        answer = run_datasets_command(dataset, path, mapping=mapping)
+    print_report(answer, "Data sets", as_json=as_json)
+
+
+def load(
+    http: Annotated[str | None, typer.Option(help="URL; default the system on the state folder.")] = None,
+    people: Annotated[str | None, typer.Option(help="Of each step: 5,10,20.")] = None,
+    seconds: Annotated[float, typer.Option(help="Of each step.")] = 15.0,
+    soak: Annotated[bool, typer.Option("--soak", help="One step, as long as --seconds says.")] = False,
+    report: Annotated[Path, typer.Option(help="Folder for the plot.")] = Path("load-report"),
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load a running system with people that behave, in steps, until it stops keeping up."""
+    from foryou.load_command import LoadError, run_load_command
+    from foryou.local_services import StateFolder
+
+    if http is None:
+        running = StateFolder(settings_from(config, state=state).services.state).find_running()
+        if running is None:
+            progress_console.print("[red]nothing runs: start `foryou up`, or name --http URL[/red]")
+            raise typer.Exit(2)
+        http = running.http_url
+    with _refusing(LoadError):
+        answer = run_load_command(http, people=people, seconds=seconds, soak=soak, report=report)
+    print_report(answer, "Load", as_json=as_json)
+
+
+@experiment_app.command("aa")
+def experiment_aa(
+    experiments: Annotated[int, typer.Option(help="How many are simulated.")] = 1_000,
+    alpha: Annotated[float, typer.Option(help="False alarms that are allowed.")] = 0.05,
+    lift: Annotated[float, typer.Option(help="The true difference that should be found.")] = 0.05,
+    seed: Annotated[int, typer.Option()] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at simulated A/A experiments after every batch: how often is there a false alarm?"""
+    from foryou.experiment_aa_command import run_experiment_aa_command
+
+    answer = run_experiment_aa_command(experiments=experiments, alpha=alpha, lift=lift, seed=seed)
+    print_report(answer, "A/A experiments", as_json=as_json)
+
+
+@evaluate_app.command("model")
+def evaluate_model(
+    dataset: Annotated[str, typer.Argument(help="kuairand, movielens, file or recording")],
+    path: PathOption,
+    mapping: MappingOption = None,
+    folds: Annotated[int | None, typer.Option(help="k-fold instead of a split by time.")] = None,
+    k: Annotated[int, typer.Option("--k", help="Of Precision@K and the like.")] = 10,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many rows.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the model beside baselines on what was held back of a log, in one table."""
+    from foryou.evaluate_command import EvaluationError, run_evaluate_command
+
+    with _refusing(EvaluationError):
+        answer = run_evaluate_command(dataset, path, mapping=mapping, folds=folds, k=k, limit=limit)
+    print_report(answer, f"Evaluation on {dataset}", as_json=as_json)
+
+
+@evaluate_app.command("policy")
+def evaluate_policy(
+    path: PathOption,
+    target: Annotated[
+        Literal["column", "uniform", "logged"], typer.Option(help="Whose value is estimated.")
+    ] = "column",
+    own_log: Annotated[Path | None, typer.Option(help="What the target policy itself logged.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate what another policy would have earned on logged traffic (IPS, SNIPS, DR)."""
+    from foryou.evaluate_policy_command import EvaluationError, run_evaluate_policy_command
+
+    with _refusing(EvaluationError):
+        answer: dict[str, Any] = run_evaluate_policy_command(path, target=target, own_log=own_log)
+    print_report(answer, "Policy", as_json=as_json)
+
+
+@bench_app.command("table")
+def bench_table(
+    rows: Annotated[int, typer.Option(help="Of the tables that are measured.")] = 1_000_000,
+    grown: Annotated[int, typer.Option(help="Rows up to which growth is measured.")] = 8_000_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the parameter server: pull, push, growth, memory, snapshots, deltas."""
+    from foryou.bench_table_command import run_bench_table_command
+
+    with progress_console.status("measuring") as status:
+        answer = run_bench_table_command(
+            num_rows=rows, num_grown=grown, say=lambda step: status.update(f"measuring {step}")
+        )
+    print_report(answer, "Parameter server", as_json=as_json)
+
+
+@bench_app.callback(invoke_without_command=True)
+def bench(context: typer.Context) -> None:
+    """Run every benchmark where none is named."""
+    if context.invoked_subcommand is None:
+        bench_table()
