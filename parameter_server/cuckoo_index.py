@@ -32,8 +32,9 @@ class CuckooIndex:
         self._sizes = np.zeros(kernels.NUM_PARTS, dtype=np.uint64)
         self._counts = np.zeros(kernels.NUM_PARTS, dtype=np.int64)
         self._limits = np.zeros(kernels.NUM_PARTS, dtype=np.int64)
-        for part in range(kernels.NUM_PARTS):
-            self._allot(part, num_buckets)
+        block = aligned_zeros(kernels.NUM_PARTS * num_buckets * kernels.BUCKET_WORDS)
+        for part, words in enumerate(np.split(block, kernels.NUM_PARTS)):
+            self._use(part, words)
         self._state = np.zeros(3, dtype=np.int64)
         self._free_rows = np.empty(16, dtype=np.int64)
 
@@ -112,7 +113,11 @@ class CuckooIndex:
         return np.concatenate(keys)[order], all_rows[order]
 
     def _allot(self, part: int, num_buckets: int) -> None:
-        self._parts[part] = words = aligned_zeros(num_buckets * kernels.BUCKET_WORDS)
+        self._use(part, aligned_zeros(num_buckets * kernels.BUCKET_WORDS))
+
+    def _use(self, part: int, words: AnyArray) -> None:
+        num_buckets = len(words) // kernels.BUCKET_WORDS
+        self._parts[part] = words
         self._bases[part] = words.ctypes.data
         self._sizes[part] = num_buckets
         self._limits[part] = max(1, int(num_buckets * kernels.PLACES * _LARGEST_LOAD))

@@ -225,7 +225,7 @@ class ParameterShard:
         wrong = np.flatnonzero(wanted & (self.hosted != hosted))
         if len(wrong):
             raise ValueError(
-                f"buckets {wrong.tolist()} are {'not ' if hosted else ''}hosted by {self.shard_id}"
+                f"buckets {wrong.tolist()} are {'not ' if hosted else ''}hosted by shard {self.shard_id}"
             )
         return wanted
 
