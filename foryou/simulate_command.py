@@ -47,8 +47,10 @@ def run_simulate_command(
 
     duration: of the world's time, "24h", "90min", a bare number being hours. steps: contents shown to people
     after which each copy ends. seeds: how many, from `seed` on. record: a file for FEED of the first seed's
-    online copy. http_url: of a running system that serves `online`. processes: copies that run at once. Keys: gap_closed, engagement, retention
-    and others by policy, each with `..._interval`; interactions_per_s by policy and report, the page.
+    online copy. http_url: of a running system that serves `online`. processes: copies that run at once.
+
+    Keys: gap_closed, engagement, retention and others by policy, each with `..._interval`; interactions_per_s
+    by policy; report, the page. Only interactions_per_s depends on the clock.
     Raises SimulationError.
     """
     chosen = _preset(preset, people, duration)

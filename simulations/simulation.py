@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import faiss
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from messages.arrays import DoubleArray
 from serve_app.pipeline.candidate_limit_filter import CandidateLimitSettings
@@ -17,10 +14,10 @@ from serve_app.pipeline.default_pipeline import PipelineSettings
 from serve_app.pipeline.two_tower_source import TwoTowerSettings
 from serve_app.pipeline.weighted_sum_scorer import WeightedSumSettings
 from simulations.arm_record import ArmRecord
+from simulations.copies import WITHOUT_BOTS, Copy, Tell, run_in_processes
 from simulations.in_process import InProcessSettings
-from simulations.paired_runs import run_copy
 from simulations.presets import Preset
-from simulations.simulated_feeds import SimulatedFeed, feed_of, names_of
+from simulations.simulated_feeds import SimulatedFeed, names_of
 from simulations.simulation_measures import (
     Estimate,
     gap_closed,
@@ -39,11 +36,6 @@ SYSTEM_SETTINGS = InProcessSettings(
 )
 """A simulated catalogue has about 2,000 contents: 250 candidates are an eighth of it. What is measured is
 views, and that is what the oracle orders by, so the system is told to order by them too."""
-
-WITHOUT_BOTS = "online without bots"
-
-Tell = Callable[[str, int, float], None]
-"""Told policy, seed, and how far its copy is, in [0, 1]."""
 
 
 @dataclass(slots=True)
@@ -147,36 +139,31 @@ def simulate(
     settings: InProcessSettings = SYSTEM_SETTINGS,
     max_interactions: int | None = None,
     feeds: Mapping[str, SimulatedFeed] | None = None,
+    processes: int = 1,
     tell: Tell = lambda *_: None,
 ) -> SimulationResult:
     """Run every policy on its copy of the world of every seed; random and oracle are always there.
 
-    feeds: takes the place of a policy's own, for one seed (a recorder, or a system over HTTP). Raises
-    ValueError for a policy that is not known.
+    feeds: takes the place of a policy's own, for one seed (a recorder, or a system over HTTP). processes:
+    copies that run at once, each in a process of its own where there are several; the result is the same.
+    Raises ValueError for a policy that is not known.
     """
     names = names_of(tuple(against))
     result = SimulationResult(preset, names)
-    faiss.omp_set_num_threads(1)
-    with threadpool_limits(1):  # small matrices: threads only wait for each other
-        for seed in seeds:
-            sown = preset.with_size(seed=seed)
-            world = World(sown.world)
-            result.worlds.append(world)
-            result.records.append({})
-            arms = [(name, True) for name in names]
-            if world.num_bots and "online" in names:
-                arms.append((WITHOUT_BOTS, False))
-            for name, with_bots in arms:
-                policy = "online" if name == WITHOUT_BOTS else name
-                feed = (feeds or {}).get(name) or feed_of(policy, world, settings)
-                started = time.perf_counter()
-                result.records[-1][name] = run_copy(
-                    sown,
-                    world,
-                    feed,
-                    max_interactions=max_interactions,
-                    with_bots=with_bots,
-                    advance=lambda share, name=name, seed=seed: tell(name, seed, share),  # type: ignore[misc]
-                )
-                result.seconds[name] = result.seconds.get(name, 0.0) + time.perf_counter() - started
+    copies = []
+    for seed in seeds:
+        sown = preset.with_size(seed=seed)
+        result.worlds.append(World(sown.world))
+        result.records.append({})
+        copies += [Copy(sown, name, settings, max_interactions) for name in names]
+        if result.worlds[-1].num_bots and "online" in names:
+            copies.append(Copy(sown, WITHOUT_BOTS, settings, max_interactions))
+    if processes > 1 and not feeds:
+        done: Iterator[tuple[ArmRecord, float]] = run_in_processes(copies, processes)
+    else:
+        done = (copy.run((feeds or {}).get(copy.name), tell) for copy in copies)
+    for copy, (record, seconds) in zip(copies, done, strict=True):
+        result.records[list(seeds).index(copy.preset.world.seed)][copy.name] = record
+        result.seconds[copy.name] = result.seconds.get(copy.name, 0.0) + seconds
+        tell(copy.name, copy.preset.world.seed, 1.0)
     return result
