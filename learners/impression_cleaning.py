@@ -67,13 +67,12 @@ def _check(impression: Impression, shape: FeatureShape) -> None:
 
 
 def _is_profile(profile: object) -> bool:
-    return (
-        isinstance(profile, Mapping)
-        and len(profile) <= MAX_PROFILE_FIELDS
-        and all(
-            type(text) is str and len(text) <= MAX_ID_LENGTH for field in profile.items() for text in field
-        )
-    )
+    if not isinstance(profile, Mapping) or len(profile) > MAX_PROFILE_FIELDS:
+        return False
+    for name, value in profile.items():
+        if type(name) is not str or type(value) is not str or len(name) + len(value) > MAX_ID_LENGTH:
+            return False
+    return True
 
 
 def _named(raw: Mapping[str, Any], error: Exception) -> InvalidEventError:

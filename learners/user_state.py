@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from learners.bounded_memory import remember
 from learners.decayed_rates import DecayedRates, RatesByKey
 from learners.packed_keys import pack_keys, unpack_keys
 from learners.user_state_settings import DEFAULT_SETTINGS, PREFERENCE_WEIGHTS, UserStateSettings
@@ -63,8 +64,7 @@ class UserState:
 
     def __init__(self, user_id: str) -> None:
         self.user_id = user_id
-        # Dicts in place of lists and sets: they keep the order of arrival, so that the oldest can be
-        # forgotten and the bytes of a state do not depend on how often it was decoded.
+        # Dicts in place of lists and sets: they keep the order of arrival, and so a state its bytes.
         self._history: dict[int, bool] = {}
         self._liked: dict[int, None] = {}
         self._followed: dict[int, None] = {}
@@ -95,6 +95,15 @@ class UserState:
     def history_engaged(self) -> BoolArray:
         """Beside `history`: viewed, not skipped; bool [h]."""
         return np.fromiter(self._history.values(), dtype=np.bool_, count=len(self._history))
+
+    @property
+    def engagements(self) -> Mapping[int, bool]:
+        """`history` as a mapping: content key -> viewed, not skipped."""
+        return self._history
+
+    @property
+    def liked_contents(self) -> Set[int]:
+        return self._liked.keys()
 
     @property
     def liked(self) -> IdArray:
@@ -158,7 +167,7 @@ class UserState:
                 terminals, engaged, long_views = 1.0, float(outcome.engaged), float(outcome.long_view)
                 self.session_contents += 1
                 self.num_contents += 1
-            _remember(self._history, content_key, outcome.engaged, settings.max_history)
+            remember(self._history, content_key, outcome.engaged, settings.max_history)
         else:
             self._take_in_wish(event_type, content_key, creator_key, settings)
         sums = (terminals, engaged, long_views, PREFERENCE_WEIGHTS.get(event_type, 0.0))
@@ -174,17 +183,17 @@ class UserState:
         self, event_type: str, content_key: int, creator_key: int, settings: UserStateSettings
     ) -> None:
         if event_type in ("like", "save", "share"):
-            _remember(self._liked, content_key, None, settings.max_liked)
+            remember(self._liked, content_key, None, settings.max_liked)
         elif event_type == "follow":
             self._blocked.pop(creator_key, None)
-            _remember(self._followed, creator_key, None, settings.max_followed)
+            remember(self._followed, creator_key, None, settings.max_followed)
         elif event_type == "unfollow":
             self._followed.pop(creator_key, None)
         elif event_type in ("hide", "report"):
             self._liked.pop(content_key, None)
-            _remember(self._hidden, content_key, None, settings.max_hidden)
+            remember(self._hidden, content_key, None, settings.max_hidden)
             if event_type == "report" and creator_key != MISSING_KEY:
-                _remember(self._blocked, creator_key, None, settings.max_blocked)
+                remember(self._blocked, creator_key, None, settings.max_blocked)
 
     def _advance_session(self, time: float, gap: float) -> None:
         """Thirty quiet minutes end a session (specification, section 2.3); a late event moves nothing."""
@@ -239,11 +248,3 @@ class UserState:
         except (TypeError, ValueError, struct.error) as error:
             raise MalformedMessageError(f"not a user state: {error}") from error
         return state
-
-
-def _remember(memory: dict[int, Any], key: int, value: Any, limit: int) -> None:
-    """Make a key the newest; over `limit` the oldest is forgotten."""
-    memory.pop(key, None)
-    memory[key] = value
-    if len(memory) > limit:
-        del memory[next(iter(memory))]

@@ -98,9 +98,8 @@ def take_snapshot(
     now: float,
 ) -> PersonSnapshot:
     """Take down what `assemble` would read of the state for these contents. now: epoch seconds."""
-    history = state.history.tolist()
-    engaged = [key for key, viewed in zip(history, state.history_engaged.tolist(), strict=True) if viewed]
-    followed, liked = state.followed_creators, state.liked.tolist()
+    history, liked, followed = state.engagements, state.liked_contents, state.followed_creators
+    engaged = [key for key, viewed in history.items() if viewed]
     categories, creators = state.categories, state.creators
 
     def pair(content_key: int, creator_key: int, category_key: int) -> bytes:

@@ -25,6 +25,7 @@ from messages.identifiers import key_of
 from messages.impressions import RequestContext
 
 _DAY = 86_400.0
+_PLAIN_TYPES = (str, int, float)
 _STRENGTH = 3.0
 """A person's own rates are believed after this many watchings: they differ more than contents do."""
 
@@ -38,7 +39,7 @@ def user_dense_values(state: UserState, context: RequestContext, now: float) -> 
     """Compute the columns of USER_DENSE_FEATURES in plain Python, before they are rounded to float32."""
     overall, recent = state.overall, state.recent
     fade = 2.0 ** (-max(now - recent.last_time, 0.0) / DEFAULT_SETTINGS.recent_half_life_seconds)
-    engaged = state.history_engaged[:-11:-1].tolist()
+    engaged = list(state.engagements.values())[:-11:-1]
     since_event = max(now - state.last_event_time, 0.0) if state.num_contents else 0.0
     day_angle = 2 * math.pi * (now % _DAY) / _DAY
     week_angle = 2 * math.pi * (now % (7 * _DAY)) / (7 * _DAY)
@@ -119,7 +120,7 @@ def profile_traits(profile: Mapping[str, Any] | None) -> IdArray:
     plain = [
         _trait_key(name, str(value))
         for name, value in sorted(profile.items())
-        if isinstance(value, str | int | float) and value != ""
+        if isinstance(value, _PLAIN_TYPES) and value != ""
     ]
     return np.array(plain[:MAX_TRAITS], dtype=np.uint64)
 
