@@ -151,27 +151,36 @@ def _insert(key: Any, row: Any, bases: Any, sizes: Any) -> Any:
 def find(bases: Any, sizes: Any, ids: Any, rows: Any) -> None:
     """Write the row number of each id, -1 where it has none.
 
-    Block by block: all lines of a block are asked for before the first is read, and which of its two buckets
-    has a key is chosen without a branch, since it cannot be predicted.
+    Block by block and in three rounds, so that no line is waited for: ask for the first buckets; look into
+    them, and ask for the second ones of keys that are not there; look into those. Little is left to guess.
     """
-    firsts = np.empty(_BLOCK, dtype=np.uint64)
-    seconds = np.empty(_BLOCK, dtype=np.uint64)
+    buckets = np.empty(_BLOCK, dtype=np.uint64)
+    hashes = np.empty(_BLOCK, dtype=np.uint64)
+    absent = np.empty(_BLOCK, dtype=np.int64)
     for start in range(0, len(ids), _BLOCK):
         num = min(_BLOCK, len(ids) - start)
         for index in range(num):
             mixed = scramble(ids[start + index])
-            first, second = _first_choice(mixed, bases, sizes), _second_choice(mixed, bases, sizes)
-            firsts[index], seconds[index] = first, second
-            prefetch(first)
-            prefetch(second)
+            hashes[index] = mixed
+            buckets[index] = _first_choice(mixed, bases, sizes)
+            prefetch(buckets[index])
+        num_absent = 0
         for index in range(num):
-            key = ids[start + index]
-            bucket = firsts[index]
-            place, other = _find_place(bucket, key), _find_place(seconds[index], key)
-            bucket = bucket if place >= 0 else seconds[index]
-            place = place if place >= 0 else other
+            key, bucket = ids[start + index], buckets[index]
+            place = _find_place(bucket, key)
+            is_here = place >= 0 and key != _EMPTY
             row = _row_at(bucket, place if place >= 0 else np.int64(0))
-            rows[start + index] = row if place >= 0 and key != _EMPTY else np.int64(-1)
+            rows[start + index] = row if is_here else np.int64(-1)
+            second = _second_choice(hashes[index], bases, sizes)
+            prefetch(bucket if is_here else second)
+            buckets[num_absent] = second
+            absent[num_absent] = index
+            num_absent += 0 if is_here else 1
+        for turn in range(num_absent):
+            key = ids[start + absent[turn]]
+            place = _find_place(buckets[turn], key)
+            if place >= 0 and key != _EMPTY:
+                rows[start + absent[turn]] = _row_at(buckets[turn], place)
 
 
 @njit(cache=True, nogil=True)
