@@ -20,6 +20,7 @@ _LEVEL_WINDOW = 300
 _RECOVERED = 0.9
 _REACHED = 0.8
 _NEW_IMPRESSIONS = 200
+_LEAST_DESERVED = 5
 _GOOD_QUANTILE = 0.75
 
 
@@ -97,7 +98,8 @@ def new_good_reached(record: ArmRecord, oracle: ArmRecord, preset: Preset, world
 
     New: uploaded while the world ran, in its first three quarters. Good: the upper quarter of them by the
     mean chance of a view over all people. Deserved: what the oracle's feed gave the content, scaled to this
-    feed's number of impressions, at most 200. NaN where the world has none such.
+    feed's number of impressions, at most 200; where that is under 5, chance decides, and the content is left
+    out. NaN where the world has none such: it takes some hundred people.
     """
     uploads = -world.contents.ages
     new = np.flatnonzero((uploads > 0) & (uploads < 0.75 * preset.hours * HOUR))
@@ -109,7 +111,7 @@ def new_good_reached(record: ArmRecord, oracle: ArmRecord, preset: Preset, world
     good = new[worth >= np.quantile(worth, _GOOD_QUANTILE)]
     scale = record.num_interactions / max(oracle.num_interactions, 1)
     deserved = np.minimum(oracle.first_shown[good] * scale, _NEW_IMPRESSIONS)
-    wanted = deserved >= 1
+    wanted = deserved >= _LEAST_DESERVED
     if not wanted.any():
         return float("nan")
     return float((record.first_shown[good][wanted] >= _REACHED * deserved[wanted]).mean())
