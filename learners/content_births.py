@@ -1,12 +1,15 @@
 """The first rows of a new content, from what its upload says: found by its kind before anybody has seen it.
 
-Every category, tag, word, audio and creator has a fixed random direction, a function of its key alone; a
-content starts at the normalized sum of its own (random projection: Johnson and Lindenstrauss, 1984, over a
-sparse bag). So contents with much in common start near each other, and near the history of whoever likes
-their kind, since a history is the mean of such rows. From there the gradients take over.
+Every category, tag, word, audio and creator, and every column of a visual vector that came along, has a fixed
+random direction, a function of its key alone; a content starts at the normalized sum of its own (random
+projection: Johnson and Lindenstrauss, 1984, over a sparse bag). So contents with much in common start near
+each other, and near the history of whoever likes their kind, since a history is the mean of such rows. From
+there the gradients take over.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,7 +19,7 @@ from learners.ranking_model import RankingModelSettings, slot_dimensions
 from messages.arrays import BoolArray, FloatArray, IdArray
 from messages.content import Uploads
 from messages.features import IdBags
-from messages.identifiers import MISSING_KEY, mix
+from messages.identifiers import MISSING_KEY, key_of, mix
 from messages.updates import Rows
 
 _CATEGORY_WEIGHT = 1.0
@@ -24,6 +27,11 @@ _TAGS_WEIGHT = 1.0
 _TEXT_WEIGHT = 0.5
 _CREATOR_WEIGHT = 0.5
 _AUDIO_WEIGHT = 0.25
+_VISUAL_WEIGHT = 1.0
+
+
+_VISUAL_KEYS = np.uint64(key_of("visual features of a content"))
+"""Keeps the directions of columns apart from those of ids."""
 
 
 def birth_rows(uploads: Uploads, settings: RankingModelSettings) -> dict[str, Rows]:
@@ -56,6 +64,22 @@ def projections(keys: IdArray, dimension: int) -> FloatArray:
     return uniform * np.float32(np.sqrt(3 / dimension))
 
 
+def projected_vectors(vectors: Sequence[FloatArray], dimension: int) -> FloatArray:
+    """Return each vector scaled to length one and projected, float32 [n, dimension]; zeros for an empty one.
+
+    A column's direction is a function of its number, so vectors of one extractor keep their angles whatever
+    their length is; z-scoring them would need statistics that a birth must not depend on.
+    """
+    projected = np.zeros((len(vectors), dimension), dtype=np.float32)
+    longest = max((len(vector) for vector in vectors), default=0)
+    directions = projections(_VISUAL_KEYS ^ np.arange(1, longest + 1, dtype=np.uint64), dimension)
+    for row, vector in enumerate(vectors):
+        norm = float(np.linalg.norm(vector)) if len(vector) else 0.0
+        if 0 < norm < np.inf:
+            projected[row] = (vector / np.float32(norm)) @ directions[: len(vector)]
+    return projected
+
+
 def _directions(uploads: Uploads, dimension: int) -> tuple[FloatArray, BoolArray]:
     """Return unit vectors, float32 [n, dimension], and where there was anything to make them of, bool [n]."""
     contents = uploads.contents
@@ -69,6 +93,7 @@ def _directions(uploads: Uploads, dimension: int) -> tuple[FloatArray, BoolArray
         + _TEXT_WEIGHT * pooled(uploads.text_keys)
         + _CREATOR_WEIGHT * projections(contents.creator_keys, dimension)
         + _AUDIO_WEIGHT * projections(contents.audio_keys, dimension)
+        + _VISUAL_WEIGHT * projected_vectors(uploads.visual, dimension)
     ).astype(np.float32)
     norms = np.linalg.norm(sums, axis=1)
     known = norms > 0

@@ -155,11 +155,13 @@ class ContentColumns:
 class Uploads:
     """Upload records on EXAMPLES: from these facts a learner gives new contents their first rows.
 
-    text_keys: keys of the words of description and hashtags, a bag per content.
+    text_keys: keys of the words of description and hashtags, a bag per content. visual: one vector per
+    content, float32, of no length where none was given.
     """
 
     contents: ContentColumns
     text_keys: IdBags
+    visual: list[FloatArray]
 
     def __len__(self) -> int:
         return len(self.contents)
@@ -169,6 +171,7 @@ class Uploads:
         return cls(
             ContentColumns.of(contents),
             IdBags.of([keys_of(words_of(content.metadata.description)) for content in contents]),
+            [np.array(content.metadata.visual_features, dtype=np.float32) for content in contents],
         )
 
     @staticmethod
@@ -176,14 +179,21 @@ class Uploads:
         return Uploads(
             ContentColumns.concatenate([part.contents for part in parts]),
             IdBags.concatenate([part.text_keys for part in parts]),
+            [vector for part in parts for vector in part.visual],
         )
 
     def to_wire(self) -> dict[str, Any]:
-        return {"contents": self.contents.to_wire(), "text_keys": self.text_keys.to_wire()}
+        return {
+            "contents": self.contents.to_wire(),
+            "text_keys": self.text_keys.to_wire(),
+            "visual": self.visual,
+        }
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Uploads:
-        return cls(ContentColumns.from_wire(wire["contents"]), IdBags.from_wire(wire["text_keys"]))
+        contents = ContentColumns.from_wire(wire["contents"])
+        none = [np.empty(0, dtype=np.float32)] * len(contents)  # from before there were any
+        return cls(contents, IdBags.from_wire(wire["text_keys"]), wire.get("visual", none))
 
 
 def words_of(text: str) -> list[str]:

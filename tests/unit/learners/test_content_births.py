@@ -4,6 +4,7 @@ import pytest
 from learners.content_births import birth_rows, projections
 from learners.features.schema import CONTENT_SLOT, RETRIEVAL_SLOT
 from learners.ranking_model import RankingModelSettings
+from messages.codec import pack, unpack
 from messages.content import ContentFacts, Uploads
 from messages.events import ContentMetadata
 from messages.identifiers import MISSING_KEY, key_of, keys_of
@@ -73,3 +74,29 @@ def test_projections_are_nearly_orthogonal_and_about_one_long() -> None:
     between = directions @ directions.T
     assert np.abs(between[~np.eye(300, dtype=bool)]).mean() < 0.2
     assert (projections(np.array([MISSING_KEY], np.uint64), 32) == 0).all()
+
+
+def seen(name: str, vector: np.ndarray) -> ContentFacts:
+    return ContentFacts(name, "", 1.0, ContentMetadata(visual_features=tuple(vector.tolist())))
+
+
+def test_contents_that_look_alike_are_born_near_each_other() -> None:
+    draws = np.random.default_rng(3)
+    look, other = draws.standard_normal((2, 512))
+    rows = born(seen("a", look), seen("b", 7 * (look + 0.3 * draws.standard_normal(512))), seen("c", other))
+    assert cosine(rows, 0, 1) > 0.8
+    assert abs(cosine(rows, 0, 2)) < 0.5
+
+
+def test_a_vector_of_zeros_says_nothing() -> None:
+    births = born(seen("a", np.zeros(8)), upload("b", "music"))
+    assert births.ids.tolist() == [key_of("b")]
+
+
+def test_visual_vectors_survive_the_wire_and_may_be_missing_there() -> None:
+    uploads = Uploads.of([seen("a", np.arange(3.0)), upload("b", "music")])
+    wire = unpack(pack(uploads.to_wire()))
+    again = Uploads.concatenate([Uploads.from_wire(wire)] * 2)
+    assert [vector.tolist() for vector in again.visual] == [[0.0, 1.0, 2.0], [], [0.0, 1.0, 2.0], []]
+    del wire["visual"]
+    assert [len(vector) for vector in Uploads.from_wire(wire).visual] == [0, 0]
