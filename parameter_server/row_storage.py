@@ -31,9 +31,10 @@ from parameter_server.recency import (
     walk_oldest,
 )
 
+_LARGEST_SLAB = 16
 _AHEAD = 24
 _NEIGHBOURS_AHEAD = 12
-NEWEST_VERSION = np.iinfo(np.uint32).max
+NEWEST_VERSION = (1 << 32) - 1
 """Seven years at twenty updates a second."""
 
 
@@ -43,7 +44,7 @@ class RowStorage:
     def __init__(self, num_words: int) -> None:
         self._num_words = num_words
         self.row_bytes = HEADER_BYTES + 4 * num_words
-        self._chunks: list[AnyArray] = []
+        self._slabs: list[AnyArray] = []
         self.addresses: IdArray = np.empty(0, dtype=np.uint64)
         """Where each chunk begins: kernels take this and reach every row without a list of arrays."""
         self.ends: IntArray = np.zeros(2, dtype=np.int64)
@@ -51,17 +52,23 @@ class RowStorage:
 
     @property
     def num_bytes(self) -> int:
-        return len(self._chunks) * CHUNK_ROWS * self.row_bytes
+        return len(self.addresses) * CHUNK_ROWS * self.row_bytes
 
     def reserve(self, num_rows: int) -> None:
-        """Make room for row numbers below `num_rows`."""
-        missing = -(-num_rows // CHUNK_ROWS) - len(self._chunks)
+        """Make room for row numbers below `num_rows`.
+
+        A large table takes several chunks at once: in allocations of some megabytes the system gives memory
+        in large pages, whose addresses are translated faster, and nothing is touched before it is used.
+        """
+        num_chunks = len(self.addresses)
+        missing = -(-num_rows // CHUNK_ROWS) - num_chunks
         if missing <= 0:
             return
-        new = [np.zeros(CHUNK_ROWS * self.row_bytes // 8, dtype=np.uint64) for _ in range(missing)]
-        self._chunks.extend(new)
-        begins = np.array([chunk.ctypes.data for chunk in new], dtype=np.uint64)
-        self.addresses = np.concatenate([self.addresses, begins])
+        new = max(missing, min(_LARGEST_SLAB, num_chunks // 8))
+        chunk_bytes = CHUNK_ROWS * self.row_bytes
+        self._slabs.append(np.zeros(new * chunk_bytes // 8, dtype=np.uint64))
+        begins = self._slabs[-1].ctypes.data + chunk_bytes * np.arange(new)
+        self.addresses = np.concatenate([self.addresses, begins.astype(np.uint64)])
 
     def read(self, rows: IntArray, num_words: int) -> AnyArray:
         """Return the first words of rows, uint32 [m, num_words], to be viewed as what they are."""

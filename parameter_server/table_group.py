@@ -19,6 +19,7 @@ from parameter_server.group_state import GroupState
 from parameter_server.positions import PositionLedger
 from parameter_server.removal_log import RemovalLog
 from parameter_server.routing import update_of_buckets
+from parameter_server.row_storage import NEWEST_VERSION
 from parameter_server.row_table import time_word
 from parameter_server.settings import GroupSettings
 from parameter_server.update_checks import check_update
@@ -90,6 +91,8 @@ class TableGroup:
         return outcome
 
     def _apply_parts(self, update: Update) -> None:
+        if self.version >= NEWEST_VERSION:
+            raise OverflowError(f"group {self.name!r} has no version left: begin a new lineage")
         self.version += 1
         self.clock = max(self.clock, time_word(update.stream_time))
         draw = _draw_of(update)
