@@ -28,11 +28,11 @@ install: $(VENV)/.installed ## install into .venv
 demo: install ## run the whole system with simulated people (FOR=60 stops after a minute)
 	$(BIN)/foryou demo $(if $(FOR),--for $(FOR))
 
-test: $(VENV)/.installed-test ## run every test
-	$(BIN)/python -m pytest tests
+test: test-unit ## run every test
+	$(BIN)/python -m pytest tests/integration tests/e2e tests/faults
 
-test-unit: $(VENV)/.installed-test ## run the tests that need no server
-	$(BIN)/python -m pytest tests/unit tests/conformance
+test-unit: $(VENV)/.installed-test ## run the tests that need no server, on every core
+	$(BIN)/python -m pytest -n auto tests/unit tests/conformance
 
 lint: $(VENV)/.installed-lint ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

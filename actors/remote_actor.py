@@ -6,9 +6,6 @@ import asyncio
 import logging
 from typing import Any
 
-import ray
-from ray.exceptions import ActorDiedError, ActorUnavailableError
-
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.2
@@ -30,6 +27,9 @@ class RemoteActor:
 
     async def call(self, method: str, *arguments: Any) -> Any:
         """Call a method by name and return its answer; what the method itself raises is raised here."""
+        import ray  # here, so that who only reads settings does not wait for it
+        from ray.exceptions import ActorDiedError, ActorUnavailableError
+
         while True:
             try:
                 if self._handle is None:
