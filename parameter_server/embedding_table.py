@@ -133,7 +133,8 @@ class EmbeddingTable:
     def retire(self, time: int) -> IdArray:
         """Forget rows that have expired or exceed the bound; return their ids, uint64 [k]."""
         settings = self.settings
-        self._admission.forget_stale(time, settings.expire_after_seconds, self.share)
+        if not settings.admission.admits_all:
+            self._admission.forget_stale(time, settings.expire_after_seconds, self.share)
         gone = []
         if settings.expire_after_seconds is not None:
             gone.append(self._table.erase(overdue(self._table, time, settings.expire_after_seconds)))

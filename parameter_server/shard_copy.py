@@ -9,7 +9,7 @@ slice.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -33,6 +33,8 @@ class _GroupCopy:
     late: GroupState
 
     def state(self) -> GroupState:
+        if not self.tables:
+            return self.early.changed_by(self.late) if self.late is not self.early else self.early
         removed = self.late.removed
         tables = {
             slot: TableState.overlaid(parts, self.late.slots[slot], removed[slot])
@@ -54,9 +56,9 @@ class ShardCopy:
         self._since = since or {}
         self._slice_rows = slice_rows
         self._copies: dict[str, _GroupCopy] = {}
-        self._steps = self._run()
         self.moves = shard.moves
-        """The shard's `moves` when the copy began."""
+        """The shard's `moves` when what was copied began."""
+        self._steps = self._run()
 
     def step(self) -> bool:
         """Copy one slice; return True when there is nothing left to copy. In the shard's own thread."""
@@ -77,24 +79,32 @@ class ShardCopy:
         return {name: copied.late.version for name, copied in self._copies.items()}
 
     def _run(self) -> Generator[bool, None, None]:
-        for name in self._shard.group_names():
-            for attempt in range(_ATTEMPTS):
-                if not self._shard.has_group(name):
+        for _ in range(_ATTEMPTS):
+            self.moves, self._copies = self._shard.moves, {}
+            is_whole = True
+            for name in self._shard.group_names():
+                copied = None
+                if self._shard.has_group(name):
+                    copied = yield from self._copy(self._shard.group(name), self._since.get(name, -1))
+                if copied is None:
+                    is_whole = False
                     break
-                group = self._shard.group(name)
-                slice_rows = self._slice_rows if attempt < _ATTEMPTS - 1 else 1 << 62
-                parts = yield from self._copy(group, self._since.get(name, -1), slice_rows)
-                if parts is not None:
-                    self._copies[name] = parts
-                    break
+                self._copies[name] = copied
+            if is_whole and self._is_as_begun(self._copies):
+                return
+            self._since = {}
+        states = self._shard.states()  # all at once: something that is no update came each time
+        self.moves = self._shard.moves
+        self._copies = {name: _GroupCopy(state, {}, state) for name, state in states.items()}
 
-    def _copy(
-        self, group: TableGroup, since: int, slice_rows: int
-    ) -> Generator[bool, None, _GroupCopy | None]:
+    def _is_as_begun(self, names: Iterable[str]) -> bool:
+        return self._shard.moves == self.moves and self._shard.group_names() == sorted(names)
+
+    def _copy(self, group: TableGroup, since: int) -> Generator[bool, None, _GroupCopy | None]:
         """Return a copy, or None if something else than updates came in between."""
         if since >= 0 and not group.knows_changes_since(since):
             since = -1
-        begun, moves = group.version, self._shard.moves
+        begun, slice_rows = group.version, self._slice_rows
         slots: dict[str, list[TableState]] = {}
         for slot, table in group.tables.items():
             tables = yield from _slices(table.rows.rows_since(since), table.state_of_rows, slice_rows)
@@ -104,7 +114,7 @@ class ShardCopy:
             rows = group.counters.rows.rows_since(since)
             counters = joined_counters((yield from _slices(rows, group.counters.of_rows, slice_rows)))
         is_same = self._shard.has_group(group.name) and self._shard.group(group.name) is group
-        if not is_same or self._shard.moves != moves or not group.knows_changes_since(begun):
+        if not is_same or self._shard.moves != self.moves or not group.knows_changes_since(begun):
             return None
         late = group.state_since(begun)
         early = dataclasses.replace(

@@ -155,7 +155,7 @@ def _write(
         shard=shard.shard_id,
         incarnation=shard.incarnation,
         created_at=time.time() if created_at is None else created_at,
-        buckets=[int(bucket) for bucket in shard.buckets],
+        buckets=_buckets_of(shard, states),
         parent=parent,
         groups={
             name: write_group(files, directory, f"group-{place}.npz", state)
@@ -165,6 +165,12 @@ def _write(
     write_manifest(files, directory, manifest)
     _drop_old(files, before, directory, parent, keep)
     return directory
+
+
+def _buckets_of(shard: ParameterShard, states: dict[str, GroupState]) -> list[int]:
+    """Return the buckets that were hosted when the states were copied; by now some may have moved."""
+    hosted = next(iter(states.values())).positions.buckets if states else shard.buckets
+    return [int(bucket) for bucket in hosted]
 
 
 def _drop_old(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pyarrow.fs import LocalFileSystem
 
-from messages.identifiers import NUM_BUCKETS
+from messages.identifiers import NUM_BUCKETS, buckets_of
 from messages.updates import COUNTERS_GROUP, CounterRows, PullRequest, RowGradients, Span, Update
 from parameter_server.initializers import initial_rows
 from parameter_server.settings import GroupSettings, OptimizerName, SlotSettings
@@ -151,6 +151,29 @@ def test_a_copy_is_of_one_moment_whatever_is_learned_between_its_slices() -> Non
     assert np.array_equal(
         reply.values["user"], expected.pull(PullRequest("model", {"user": IDS})).values["user"]
     )
+
+
+def test_a_copy_begins_again_when_buckets_move_between_its_slices(tmp_path: Path) -> None:
+    shard, other = new_shard(), ParameterShard(1, np.empty(0, dtype=np.int64), "other")
+    for name in shard.group_names():
+        other.create_group(name, shard.group(name).settings, {})
+    learn(shard, IDS)
+    series = SnapshotSeries(shard, tmp_path, slice_rows=10)
+    copy = series.begin()
+    assert not copy.step()
+    exported = shard.export_buckets(np.arange(100))
+    other.import_buckets(exported)
+    shard.drop_buckets(exported)
+    while not copy.step():
+        pass
+    series.write(copy)
+    assert list_snapshots(tmp_path)[0]["buckets"] == 156
+    again = ParameterShard(0, np.arange(100, NUM_BUCKETS), "again")
+    assert restore_latest(again, tmp_path) is not None
+    mine = IDS[buckets_of(IDS) >= 100]
+    request = PullRequest("model", {"user": mine})
+    assert np.array_equal(again.pull(request).values["user"], shard.pull(request).values["user"])
+    assert len(again.group("model").tables["user"]) == len(mine)
 
 
 def test_any_file_system_of_pyarrow_will_do(tmp_path: Path) -> None:
