@@ -33,11 +33,11 @@ def run_load_command(
     people: of each step, "5,10,20"; soak: one step only, as long as `seconds` says. Keys: knee_* of the last
     good step (None where no step was good), steps, and report. Raises LoadError.
     """
-    if importlib.util.find_spec("locust") is None:
-        raise LoadError("locust is not installed: pip install 'foryou[bench]'")
     settings = _settings(people, seconds, watch_seconds)
     if soak and len(settings.people) != 1:
         raise LoadError("--soak runs one number of people: --people 50")
+    if importlib.util.find_spec("locust") is None:
+        raise LoadError("locust is not installed: pip install 'foryou[bench]'")
     try:
         with progress_console.status("loading"):
             steps, knee = find_knee(partial(_step, http_url, settings), settings, _tell)
