@@ -16,8 +16,8 @@ from actors.epochs import take_epoch
 from actors.examples_follower import BatchingSettings, ExamplesFollower
 from actors.parameter_client import ParameterClient
 from learners.batch_updates import counter_update, model_update
-from learners.label_weights import is_positive
 from learners.learning_guard import LearningGuard
+from learners.skip_sampling import sample_skips
 from learners.span_cutter import MiniBatch
 from learners.training_settings import TrainingSettings
 from learners.training_step import NonFiniteLossError, StepResult, TrainingStep
@@ -55,6 +55,7 @@ class LearnerActor:
         self._client = client
         self._partitions = list(partitions)
         self._settings = settings
+        self._training = training
         self._step = TrainingStep(training)
         self._guard = LearningGuard(training.guard)
         self._progress = LearnerProgress()
@@ -109,11 +110,12 @@ class LearnerActor:
         """Return what to push; None for nothing: no rows, or a batch whose spans were recorded for later."""
         if not len(batch):
             return None
-        num_joined = 0 if batch.joined is None else len(batch.joined)
-        request = self._step.pull_request(batch, self._settings.group)
+        sampled = sample_skips(batch, self._training.skip_keep_rate)
+        num_joined = 0 if sampled.joined is None else len(sampled.joined)
+        request = self._step.pull_request(sampled, self._settings.group)
         pulled = await self._client.pull(request)
         try:
-            result = self._step.run(batch, pulled.values, pulled.dense, pulled.counters)
+            result = self._step.run(sampled, pulled.values, pulled.dense, pulled.counters)
         except NonFiniteLossError as error:
             verdict = self._guard.refused(str(error), num_joined)
         else:
@@ -128,8 +130,8 @@ class LearnerActor:
 
     def _learned(self, batch: ExampleBatch, result: StepResult | None) -> None:
         self._progress.learned(batch, result)
-        if result is not None and batch.joined is not None:
-            self._guard.learned(result.loss, len(batch.joined), float(batch.times.max()))
+        if result is not None and len(result.probabilities):
+            self._guard.learned(result.loss, len(result.probabilities), float(batch.times.max()))
 
 
 class LearnerProgress:
@@ -145,14 +147,13 @@ class LearnerProgress:
     def learned(self, batch: ExampleBatch, result: StepResult | None) -> None:
         self._num_examples += len(batch)
         self._num_batches += 1
-        if result is None or batch.joined is None:
+        if result is None or not len(result.probabilities):
             return
         self._last_loss = result.loss
-        positive = is_positive(batch.joined.labels)
         for head, name in enumerate(HEADS):
             rows = result.trained[:, head]
             if rows.any():
-                self._auc[name].add(result.probabilities[rows, head], positive[rows, head])
+                self._auc[name].add(result.probabilities[rows, head], result.targets[rows, head])
 
     def report(self) -> dict[str, Any]:
         elapsed = time.monotonic() - self._started

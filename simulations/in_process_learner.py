@@ -11,6 +11,7 @@ from actors.model_groups import counters_plan, model_plan
 from learners.batch_updates import counter_update, model_update
 from learners.features.schema import USER_SLOT
 from learners.learning_guard import LearningGuard
+from learners.skip_sampling import sample_skips
 from learners.span_cutter import ExamplesMessage, SpanCutter
 from learners.training_settings import TrainingSettings
 from learners.training_step import StepResult, TrainingStep
@@ -55,6 +56,7 @@ class InProcessLearner:
         ):
             for host in self._shards.values():
                 host.create_group(name, plan.settings, plan.dense)
+        self._training = training
         self._step = TrainingStep(training)
         self._guard = LearningGuard(training.guard)
         self._cutter = SpanCutter(
@@ -85,8 +87,8 @@ class InProcessLearner:
             scale = self._guard.learning_rate_scale
             self._push(model_update(MODEL_GROUP, _EPOCH, mini_batch, batch, result, scale))
             self._cutter.done(mini_batch)
-            if result is not None and batch.joined is not None:
-                self._guard.learned(result.loss, len(batch.joined), float(batch.times.max()))
+            if result is not None and len(result.probabilities):
+                self._guard.learned(result.loss, len(result.probabilities), float(batch.times.max()))
             learned.append((batch, result))
 
     def changes(
@@ -117,6 +119,7 @@ class InProcessLearner:
 
     def _train(self, batch: ExampleBatch) -> StepResult | None:
         """None for a batch that is quarantined. Raises NonFiniteLossError: here nobody replays it later."""
+        batch = sample_skips(batch, self._training.skip_keep_rate)
         request = self._step.pull_request(batch, MODEL_GROUP)
         pulled = self._pull(request)
         result = self._step.run(batch, pulled.values, pulled.dense, pulled.counters)
