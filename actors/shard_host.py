@@ -25,7 +25,8 @@ from messages.updates import (
     UpdateReply,
 )
 from parameter_server.shard import BucketPositions, ParameterShard
-from parameter_server.snapshots import restore_latest, write_states
+from parameter_server.shard_copy import ShardCopy
+from parameter_server.snapshots import SnapshotSeries, restore_latest
 
 logger = logging.getLogger(__name__)
 
@@ -54,16 +55,21 @@ class ShardHost:
         """models: by group. Groups are made here: a restart must not depend on what its caller once sent."""
         self._settings = settings
         self._shard = ParameterShard(shard_id, buckets, incarnation=uuid.uuid4().hex[:12])
-        self.restored = restore_latest(self._shard, settings.snapshot_root)
+        plans = {name: model_plan(training, num_partitions) for name, training in models.items()}
+        plans[COUNTERS_GROUP] = counters_plan(num_partitions)
+        self.restored = restore_latest(
+            self._shard,
+            settings.snapshot_root,
+            settings={name: plan.settings for name, plan in plans.items()},
+        )
         if self.restored is not None:
             logger.info("shard %d: restored %s", shard_id, self.restored)
-        for name, training in models.items():
-            plan = model_plan(training, num_partitions)
+        for name, plan in plans.items():
             self._shard.create_group(name, plan.settings, plan.dense)
-        counters = counters_plan(num_partitions)
-        self._shard.create_group(COUNTERS_GROUP, counters.settings, counters.dense)
+        self._series = SnapshotSeries(self._shard, settings.snapshot_root, keep=settings.snapshots_kept)
+        self._copy: ShardCopy | None = None
         self._writer = ThreadPoolExecutor(1, f"snapshots-of-shard-{shard_id}")
-        self._writing: Future[Path] | None = None
+        self._writing: Future[str] | None = None
         self._written_at = time.monotonic()
         self._has_news = False
 
@@ -73,14 +79,14 @@ class ShardHost:
     def apply_update(self, update: Update) -> UpdateReply:
         reply = self._shard.apply_update(update)
         self._has_news = self._has_news or reply.outcome is UpdateOutcome.APPLIED
-        self._snapshot_if_due()
+        self._go_on_with_snapshot()
         return reply
 
     def positions(self, group: str) -> BucketPositions:
         return self._shard.positions(group)
 
     def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta:
-        self._snapshot_if_due()  # this call comes every tick, also when no update does
+        self._go_on_with_snapshot()  # this call comes every tick, also when no update does
         return self._shard.deltas_since(group, version, incarnation)
 
     def statistics(self) -> dict[str, Any]:
@@ -89,35 +95,33 @@ class ShardHost:
         return self._shard.statistics() | {"restored": restored}
 
     def write_snapshot(self) -> str:
-        """Write what the shard holds now and return the path when it is on the disk."""
+        """Write what the shard holds now and return where, when it is kept."""
         if self._writing is not None:
             self._writing.result()
             self._writing = None
-        self._begin_snapshot()
-        assert self._writing is not None
-        return str(self._writing.result())
+        self._begin(None)
+        return self._series.take()
 
-    def _snapshot_if_due(self) -> None:
-        is_due = time.monotonic() - self._written_at >= self._settings.snapshot_every_seconds
-        if is_due and self._has_news:
-            self._begin_snapshot()
+    def _go_on_with_snapshot(self) -> None:
+        """Copy one more slice of a snapshot that is under way, or begin one that is due.
 
-    def _begin_snapshot(self) -> None:
-        """Copy the states (calls wait that long), and write them beside the calls that follow.
-
-        Raises what the snapshot before failed of: a full disk must not stay unseen.
+        Calls wait for one slice at most; the writing goes on beside them. Raises what the snapshot before
+        failed of: a full disk must not stay unseen.
         """
+        if self._copy is not None:
+            if self._copy.step():
+                self._writing = self._writer.submit(self._series.write, self._copy)
+                self._copy = None
+            return
+        is_due = time.monotonic() - self._written_at >= self._settings.snapshot_every_seconds
+        if not is_due or not self._has_news or (self._writing is not None and not self._writing.done()):
+            return
         if self._writing is not None:
-            if not self._writing.done():
-                return
             self._writing.result()
-        states = self._shard.states()
-        self._writing = self._writer.submit(
-            write_states,
-            self._shard,
-            states,
-            self._settings.snapshot_root,
-            keep=self._settings.snapshots_kept,
-        )
+            self._writing = None
+        self._begin(self._series.begin())
+
+    def _begin(self, copy: ShardCopy | None) -> None:
+        self._copy = copy
         self._written_at = time.monotonic()
         self._has_news = False

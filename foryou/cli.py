@@ -21,6 +21,7 @@ from foryou.cli_options import (
 )
 from foryou.console import print_report, progress_console, result_console
 from foryou.experiment_cli import register as register_experiment_commands
+from foryou.snapshot_cli import snapshot_app
 
 app = typer.Typer(
     help="A For-You feed that learns while people scroll.",
@@ -32,6 +33,7 @@ content_app = typer.Typer(help="The catalogue.", no_args_is_help=True)
 app.add_typer(content_app, name="content")
 
 register_experiment_commands(app)
+app.add_typer(snapshot_app, name="snapshot")
 
 
 @app.command()

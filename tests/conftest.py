@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import uuid
 from collections.abc import Iterator
 
@@ -11,6 +12,11 @@ from actors.connections import EndpointSettings
 from foryou.local_services import LocalServices, StateFolder
 
 NUM_PARTITIONS = 4
+
+
+def pytest_configure() -> None:
+    """Collect garbage seldom: among the objects of torch and scipy that takes longer than most tests."""
+    gc.set_threshold(200_000, 50, 50)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,76 @@
+"""`foryou snapshot`: look at what shards have kept, and put it together for another number of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foryou.cli_options import ConfigOption, JsonOption, StateOption, settings_from
+from foryou.console import print_report, progress_console
+
+snapshot_app = typer.Typer(help="Snapshots of the parameter server.", no_args_is_help=True)
+
+RootOption = Annotated[
+    str | None, typer.Option("--root", help="Folder or URI; default the one of the state folder.")
+]
+
+
+def _root(root: str | None, config: Path | None, state: Path | None) -> str:
+    if root is not None:
+        return root
+    settings = settings_from(config, state=state)
+    folder = settings.shards.snapshots or settings.services.state / "snapshots"
+    return str((folder / settings.namespace).resolve())
+
+
+@snapshot_app.command("list")
+def list_snapshots(
+    root: RootOption = None,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List every snapshot with its shard, time, rows and bytes."""
+    from foryou.snapshot_command import run_snapshot_list
+
+    print_report(run_snapshot_list(_root(root, config, state)), "Snapshots", as_json=as_json)
+
+
+@snapshot_app.command("inspect")
+def inspect_snapshot(
+    name: Annotated[str, typer.Argument(help="As `list` names it.")],
+    root: RootOption = None,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a snapshot whole, check every byte, and say what it holds."""
+    from foryou.snapshot_command import SnapshotError, run_snapshot_inspect
+
+    try:
+        report = run_snapshot_inspect(_root(root, config, state), name)
+    except SnapshotError as error:
+        progress_console.print(f"[red]{error}[/red]")
+        raise typer.Exit(2) from error
+    print_report(report, name, as_json=as_json)
+
+
+@snapshot_app.command("restore")
+def restore_snapshot(
+    target: Annotated[str, typer.Argument(help="An empty folder or URI.")],
+    root: RootOption = None,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put the newest sound state of all buckets together: a system that begins from there holds all of it."""
+    from foryou.snapshot_command import SnapshotError, run_snapshot_restore
+
+    try:
+        report = run_snapshot_restore(_root(root, config, state), target)
+    except SnapshotError as error:
+        progress_console.print(f"[red]{error}[/red]")
+        raise typer.Exit(2) from error
+    print_report(report, "Restored", as_json=as_json)
