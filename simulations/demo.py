@@ -107,13 +107,13 @@ class Demo:
         try:
             await self._bring_in_catalogue()
             self._began = time.perf_counter()
-            helpers = [asyncio.create_task(self._probe.run()), asyncio.create_task(self._report())]
+            watchers = [asyncio.create_task(self._probe.run()), asyncio.create_task(self._report())]
             try:
                 await self._scroll()
             finally:
-                for helper in helpers:
-                    helper.cancel()
-                outcomes = await asyncio.gather(*helpers, return_exceptions=True)
+                for watcher in watchers:
+                    watcher.cancel()
+                outcomes = await asyncio.gather(*watchers, return_exceptions=True)
             for outcome in outcomes:
                 if isinstance(outcome, Exception):
                     raise outcome
