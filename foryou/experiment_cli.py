@@ -186,8 +186,25 @@ def bench_table(
     print_report(answer, "Parameter server", as_json=as_json)
 
 
+@bench_app.command("learn")
+def bench_learn(
+    pairs: Annotated[int, typer.Option(help="Impressions with their event.")] = 50_000,
+    users: Annotated[int, typer.Option(help="Whom they belong to.")] = 10_000,
+    seed: Annotated[int, typer.Option()] = 0,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure joining and learning by stage, beside plain arrays and Vowpal Wabbit."""
+    from foryou.bench_learn_command import run_bench_learn_command
+
+    with progress_console.status("measuring"):
+        answer = run_bench_learn_command(settings_from(config), num_pairs=pairs, num_users=users, seed=seed)
+    print_report(answer, "Learning", as_json=as_json)
+
+
 @bench_app.callback(invoke_without_command=True)
 def bench(context: typer.Context) -> None:
     """Run every benchmark where none is named."""
     if context.invoked_subcommand is None:
         bench_table()
+        bench_learn()
