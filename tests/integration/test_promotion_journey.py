@@ -9,8 +9,8 @@ from monitoring.model_lifecycle import ModelLifecycle
 from monitoring.promotion import PromotionSettings
 from monitoring.promotion_evidence import CanaryEvidence, Stage
 from monitoring.user_totals import UserTotals
+from tests.integration.test_experiment_analysis import ARMS, SETTINGS, people_of
 from tests.unit.monitoring.event_log import START, LoggedEvent, message_of
-from tests.unit.monitoring.test_experiment_analysis import ARMS, SETTINGS, people_of
 
 RULES = PromotionSettings(min_canary_seconds=0)
 
