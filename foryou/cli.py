@@ -17,6 +17,7 @@ from foryou.cli_options import (
     MappingOption,
     PortOption,
     StateOption,
+    refusing,
     settings_from,
 )
 from foryou.console import print_report, progress_console, result_console
@@ -78,13 +79,10 @@ def demo(
     from foryou.demo_command import DemoFailedError, run_demo_command
 
     settings = settings_from(config, state=state, port=port)
-    try:
+    with refusing(DemoFailedError, code=1):
         summary = run_demo_command(
             settings, seconds=seconds, report=report, num_people=people, seed=seed, own_state=state is None
         )
-    except DemoFailedError as error:
-        progress_console.print(f"[red]{error}[/red]")
-        raise typer.Exit(1) from error
     print_report(summary, "What people did", as_json=as_json)
 
 
@@ -106,7 +104,7 @@ def replay(
     from foryou.replay_command import ReplayError, run_replay_command
 
     settings = settings_from(config, state=state)
-    try:
+    with refusing(ReplayError):
         report = run_replay_command(
             settings,
             dataset=dataset,
@@ -118,9 +116,6 @@ def replay(
             start=start,
             end=end,
         )
-    except ReplayError as error:
-        progress_console.print(f"[red]{error}[/red]")
-        raise typer.Exit(2) from error
     print_report(report, f"Replay of {dataset}", as_json=as_json)
 
 
@@ -183,11 +178,8 @@ def content_import(
     from foryou.content_import import ContentFileError, NotRunningError, import_contents
 
     settings = settings_from(config, state=state)
-    try:
+    with refusing(ContentFileError, NotRunningError):
         report = import_contents(settings, file)
-    except (ContentFileError, NotRunningError) as error:
-        progress_console.print(f"[red]{error}[/red]")
-        raise typer.Exit(2) from error
     print_report(report, f"Import of {file.name}", as_json=as_json)
 
 

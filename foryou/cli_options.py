@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +24,16 @@ MappingOption = Annotated[
 ]
 
 
+@contextlib.contextmanager
+def refusing(*errors: type[Exception], code: int = 2) -> Iterator[None]:
+    """Turn what a command refuses into its text on stderr and an exit code."""
+    try:
+        yield
+    except errors as error:
+        progress_console.print(f"[red]{error}[/red]")
+        raise typer.Exit(code) from error
+
+
 def settings_from(
     config: Path | None, *, state: Path | None = None, port: int | None = None, host: str | None = None
 ) -> SystemSettings:
@@ -34,8 +46,5 @@ def settings_from(
     http = {key: value for key, value in (("port", port), ("host", host)) if value is not None}
     if http:
         flags["http"] = http
-    try:
+    with refusing(SettingsError):
         return load_settings(config, flags)
-    except SettingsError as error:
-        progress_console.print(f"[red]{error}[/red]")
-        raise typer.Exit(2) from error

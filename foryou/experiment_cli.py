@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from foryou.cli_options import ConfigOption, JsonOption, MappingOption, StateOption, settings_from
+from foryou.cli_options import (
+    ConfigOption,
+    JsonOption,
+    MappingOption,
+    StateOption,
+    refusing,
+    settings_from,
+)
 from foryou.console import print_report, progress_console
 
 experiment_app = typer.Typer(help="Experiments about the system's own promises.", no_args_is_help=True)
@@ -29,16 +34,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(experiment_app, name="experiment")
     app.add_typer(bench_app, name="bench")
     app.add_typer(evaluate_app, name="evaluate")
-
-
-@contextlib.contextmanager
-def _refusing(*errors: type[Exception]) -> Iterator[None]:
-    """Turn what a command refuses into its text and exit code 2."""
-    try:
-        yield
-    except errors as error:
-        progress_console.print(f"[red]{error}[/red]")
-        raise typer.Exit(2) from error
 
 
 def simulate(
@@ -65,7 +60,7 @@ def simulate(
     """Let policies serve paired copies of one simulated world, and report who does how well."""
     from foryou.simulate_command import SimulationError, run_simulate_command
 
-    with _refusing(SimulationError):
+    with refusing(SimulationError):
         answer = run_simulate_command(
             preset,
             against=against,
@@ -90,7 +85,7 @@ def datasets(
     """Say which logs can be replayed, where they are to be had and under which licence; check files."""
     from foryou.datasets_command import DatasetError, run_datasets_command
 
-    with _refusing(DatasetError):
+    with refusing(DatasetError):
         answer = run_datasets_command(dataset, path, mapping=mapping)
     print_report(answer, "Data sets", as_json=as_json)
 
@@ -115,7 +110,7 @@ def load(
             progress_console.print("[red]nothing runs: start `foryou up`, or name --http URL[/red]")
             raise typer.Exit(2)
         http = running.http_url
-    with _refusing(LoadError):
+    with refusing(LoadError):
         answer = run_load_command(http, people=people, seconds=seconds, soak=soak, report=report)
     print_report(answer, "Load", as_json=as_json)
 
@@ -148,7 +143,7 @@ def evaluate_model(
     """Show the model beside baselines on what was held back of a log, in one table."""
     from foryou.evaluate_command import EvaluationError, run_evaluate_command
 
-    with _refusing(EvaluationError):
+    with refusing(EvaluationError):
         answer = run_evaluate_command(dataset, path, mapping=mapping, folds=folds, k=k, limit=limit)
     print_report(answer, f"Evaluation on {dataset}", as_json=as_json)
 
@@ -165,7 +160,7 @@ def evaluate_policy(
     """Estimate what another policy would have earned on logged traffic (IPS, SNIPS, DR)."""
     from foryou.evaluate_policy_command import EvaluationError, run_evaluate_policy_command
 
-    with _refusing(EvaluationError):
+    with refusing(EvaluationError):
         answer: dict[str, Any] = run_evaluate_policy_command(path, target=target, own_log=own_log)
     print_report(answer, "Policy", as_json=as_json)
 

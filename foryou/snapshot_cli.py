@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from foryou.cli_options import ConfigOption, JsonOption, StateOption, settings_from
-from foryou.console import print_report, progress_console
+from foryou.cli_options import ConfigOption, JsonOption, StateOption, refusing, settings_from
+from foryou.console import print_report
 
 snapshot_app = typer.Typer(help="Snapshots of the parameter server.", no_args_is_help=True)
 
@@ -49,11 +49,8 @@ def inspect_snapshot(
     """Read a snapshot whole, check every byte, and say what it holds."""
     from foryou.snapshot_command import SnapshotError, run_snapshot_inspect
 
-    try:
+    with refusing(SnapshotError):
         report = run_snapshot_inspect(_root(root, config, state), name)
-    except SnapshotError as error:
-        progress_console.print(f"[red]{error}[/red]")
-        raise typer.Exit(2) from error
     print_report(report, name, as_json=as_json)
 
 
@@ -68,9 +65,6 @@ def restore_snapshot(
     """Put the newest sound state of all buckets together: a system that begins from there holds all of it."""
     from foryou.snapshot_command import SnapshotError, run_snapshot_restore
 
-    try:
+    with refusing(SnapshotError):
         report = run_snapshot_restore(_root(root, config, state), target)
-    except SnapshotError as error:
-        progress_console.print(f"[red]{error}[/red]")
-        raise typer.Exit(2) from error
     print_report(report, "Restored", as_json=as_json)
