@@ -5,8 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
 FOR ?=
+UNIT_TESTS := $(BIN)/python -m pytest
+TABLE_TESTS := tests/unit/parameter_server tests/unit/monitoring tests/unit/messages
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+unexport PYTHONDONTWRITEBYTECODE # pytest rewrites assertions once, not at each start
 
-.PHONY: help install demo test test-unit lint format bench clean
+.PHONY: help install demo test test-unit test-tables test-rooms test-thorough lint format bench clean
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -31,8 +35,17 @@ demo: install ## run the whole system with simulated people (FOR=60 stops after 
 test: test-unit ## run every test
 	$(BIN)/python -m pytest tests/integration tests/e2e tests/faults
 
-test-unit: $(VENV)/.installed-test ## run the tests that need no server, on every core
-	$(BIN)/python -m pytest -n auto tests/unit tests/conformance
+test-unit: $(VENV)/.installed-test ## run the tests that need no server
+	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) test-tables test-rooms
+
+test-tables: # what does without torch, in a process of its own: half the imports each, at the same time
+	$(UNIT_TESTS) $(TABLE_TESTS)
+
+test-rooms:
+	$(UNIT_TESTS) tests/unit tests/conformance $(addprefix --ignore=,$(TABLE_TESTS))
+
+test-thorough: $(VENV)/.installed-test ## run the property tests with many more examples (takes long)
+	$(UNIT_TESTS) tests/unit --hypothesis-profile=thorough
 
 lint: $(VENV)/.installed-lint ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -27,14 +27,13 @@ class CuckooIndex:
         expected = capacity / kernels.NUM_PARTS
         most = expected + 5.0 * math.sqrt(expected)  # no part of a fair hash is fuller than that
         num_buckets = max(1, math.ceil(most / (kernels.PLACES * _LARGEST_LOAD)))
-        self._parts: list[AnyArray] = [aligned_zeros(0)] * kernels.NUM_PARTS
-        self._bases = np.zeros(kernels.NUM_PARTS, dtype=np.uint64)
-        self._sizes = np.zeros(kernels.NUM_PARTS, dtype=np.uint64)
-        self._counts = np.zeros(kernels.NUM_PARTS, dtype=np.int64)
-        self._limits = np.zeros(kernels.NUM_PARTS, dtype=np.int64)
         block = aligned_zeros(kernels.NUM_PARTS * num_buckets * kernels.BUCKET_WORDS)
-        for part, words in enumerate(np.split(block, kernels.NUM_PARTS)):
-            self._use(part, words)
+        self._parts: list[AnyArray] = list(block.reshape(kernels.NUM_PARTS, -1))
+        starts = np.arange(kernels.NUM_PARTS, dtype=np.uint64)
+        self._bases = np.uint64(block.ctypes.data) + starts * np.uint64(num_buckets * kernels.BUCKET_BYTES)
+        self._sizes = np.full(kernels.NUM_PARTS, num_buckets, dtype=np.uint64)
+        self._counts = np.zeros(kernels.NUM_PARTS, dtype=np.int64)
+        self._limits = np.full(kernels.NUM_PARTS, _limit_of(num_buckets), dtype=np.int64)
         self._state = np.zeros(3, dtype=np.int64)
         self._free_rows = np.empty(16, dtype=np.int64)
 
@@ -101,26 +100,18 @@ class CuckooIndex:
 
     def entries(self) -> tuple[IdArray, IntArray]:
         """Return every id, uint64 [n], and its row, int64 [n], by rising row number."""
-        keys, rows = [], []
-        for words in self._parts:
-            of_part = words.reshape(-1, kernels.BUCKET_WORDS)[:, : kernels.PLACES]
-            numbers = words.view(np.uint32).reshape(-1, 2 * kernels.BUCKET_WORDS)
-            stored = of_part != 0
-            keys.append(of_part[stored])
-            rows.append(numbers[:, 2 * kernels.PLACES : 3 * kernels.PLACES][stored])
-        all_rows = np.concatenate(rows).astype(np.int64)
-        order = np.argsort(all_rows)
-        return np.concatenate(keys)[order], all_rows[order]
+        keys = np.empty(len(self), dtype=np.uint64)
+        rows = np.empty(len(self), dtype=np.int64)
+        kernels.collect(self._bases, self._sizes, keys, rows)
+        order = np.argsort(rows)
+        return keys[order], rows[order]
 
     def _allot(self, part: int, num_buckets: int) -> None:
-        self._use(part, aligned_zeros(num_buckets * kernels.BUCKET_WORDS))
-
-    def _use(self, part: int, words: AnyArray) -> None:
-        num_buckets = len(words) // kernels.BUCKET_WORDS
+        words = aligned_zeros(num_buckets * kernels.BUCKET_WORDS)
         self._parts[part] = words
         self._bases[part] = words.ctypes.data
         self._sizes[part] = num_buckets
-        self._limits[part] = max(1, int(num_buckets * kernels.PLACES * _LARGEST_LOAD))
+        self._limits[part] = _limit_of(num_buckets)
 
     def _grow(self, part: int) -> None:
         before = self._parts[part]
@@ -130,3 +121,8 @@ class CuckooIndex:
             self._allot(part, num_buckets)
             if kernels.rehash(before, self._bases, self._sizes):
                 return
+
+
+def _limit_of(num_buckets: int) -> int:
+    """Keys at which a part of so many buckets grows."""
+    return max(1, int(num_buckets * kernels.PLACES * _LARGEST_LOAD))

@@ -236,6 +236,21 @@ def erase(bases: Any, sizes: Any, counts: Any, ids: Any, rows: Any, free_rows: A
 
 
 @njit(cache=True, nogil=True)
+def collect(bases: Any, sizes: Any, keys: Any, rows: Any) -> None:
+    """Write every key and its row number, in the order in which they lie."""
+    num = 0
+    for part in range(NUM_PARTS):
+        for turn in range(sizes[part]):
+            bucket = bases[part] + np.uint64(turn) * _LINE
+            of_bucket = carray(pointer_to(bucket), (PLACES,), np.uint64)
+            for place in range(PLACES):
+                if of_bucket[place] != _EMPTY:
+                    keys[num] = of_bucket[place]
+                    rows[num] = _row_at(bucket, place)
+                    num += 1
+
+
+@njit(cache=True, nogil=True)
 def rehash(words: Any, bases: Any, sizes: Any) -> Any:
     """Store every key of an outgrown part in the new one, rows unchanged; False if that must grow further.
 

@@ -1,17 +1,15 @@
-"""What tests of the seams share: real servers on this machine, and a namespace of its own for each test."""
+"""How all tests run: quick by default, thorough when asked, and little time spent beside the tests."""
 
 from __future__ import annotations
 
 import gc
-import uuid
-from collections.abc import Iterator
+import logging
 
-import pytest
+import hypothesis
 
-from actors.connections import EndpointSettings
-from foryou.local_services import LocalServices, StateFolder
-
-NUM_PARTITIONS = 4
+hypothesis.settings.register_profile("quick", max_examples=12, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=400, deadline=None)
+hypothesis.settings.load_profile("quick")  # --hypothesis-profile=thorough asks for more
 
 
 def pytest_configure() -> None:
@@ -19,19 +17,8 @@ def pytest_configure() -> None:
     gc.set_threshold(200_000, 50, 50)
 
 
-@pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServices]:
-    """A real NATS server and a real Valkey, once for all tests."""
-    with LocalServices(StateFolder(tmp_path_factory.mktemp("services")), None, None) as running:
-        yield running
-
-
-@pytest.fixture
-def endpoints(services: LocalServices) -> EndpointSettings:
-    """A namespace that no other test has seen."""
-    return EndpointSettings(
-        nats_url=services.nats_url,
-        store_url=services.store_url,
-        namespace=f"test-{uuid.uuid4().hex[:12]}",
-        num_partitions=NUM_PARTITIONS,
-    )
+def pytest_collection_finish() -> None:
+    """Let the loggers of torch propagate: pytest attaches handlers to each that does not, thrice a test."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("torch") and isinstance(logger, logging.Logger):
+            logger.propagate = True

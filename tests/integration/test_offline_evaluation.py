@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from foryou.evaluate_command import EvaluationError, run_evaluate_command, table_of_models
@@ -33,7 +33,6 @@ def plain_auc(labels: list[bool], scores: list[float]) -> float:
     return sum(1.0 if s > t else 0.5 if s == t else 0.0 for s, t in pairs) / len(pairs)
 
 
-@settings(max_examples=60, deadline=None)
 @given(RANKINGS)
 def test_metrics_of_lists_agree_with_a_plain_implementation(ranking: list[tuple[bool, int]]) -> None:
     labels, scores = [label for label, _ in ranking], [float(score) for _, score in ranking]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.cleaning import CleaningSettings, clean_event, recognized
@@ -50,7 +50,6 @@ def good_event(event_type: str) -> dict[str, Any]:
     return {"event_type": event_type, **{name: GOOD[name] for name in names}, **filled_in}
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(EVENT_TYPES[:-1]), st.dictionaries(st.sampled_from(sorted(fields)), st.none()), st.data()
 )

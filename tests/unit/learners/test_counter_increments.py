@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.counter_increments import counter_increments
@@ -90,7 +90,6 @@ def batch_of(course: list[Event]) -> tuple[ExampleBatch, list[bool], list[bool]]
     return batch, repeated, completing
 
 
-@settings(max_examples=100, deadline=None)
 @given(events)
 def test_increments_are_what_a_slow_count_gives(course: list[Event]) -> None:
     batch, repeated, completing = batch_of(course)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.decayed_rates import DecayedRates, RatesByKey
@@ -15,7 +15,6 @@ HALF_LIFE = 600.0
 offsets = st.lists(st.floats(0, 5_000), min_size=1, max_size=20)
 
 
-@settings(max_examples=60, deadline=None)
 @given(offsets, st.randoms(use_true_random=False))
 def test_a_sum_is_each_event_faded_by_its_age_in_any_order(times: list[float], random: object) -> None:
     shuffled = list(times)

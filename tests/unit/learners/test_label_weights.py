@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.label_weights import is_positive, is_trained, label_weights
@@ -20,7 +20,6 @@ def test_kinds_weigh_as_the_paper_says() -> None:
 
 
 @given(early=st.floats(0.0, 0.4), late=st.floats(0.0, 0.4))
-@settings(max_examples=50, deadline=None)
 def test_the_gradient_vanishes_at_the_true_rate_for_any_share_of_late_ones(early: float, late: float) -> None:
     """Of all rows `early` bring a positive before the end, `late` after it, as a second row."""
     p = early + late

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.open_impressions import OpenImpressions, OpenSlate
@@ -38,7 +38,6 @@ def slate_of(user_id: str, number: int, content_ids: list[str], time: float) -> 
     return OpenSlate.of(impression, time, clock_position=number)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.span_cutter import ExamplesMessage, LostExamplesError, SpanCutter
@@ -71,7 +71,6 @@ def test_in_time_order_nothing_is_cut_until_every_partition_has_spoken() -> None
     assert [item.sequence for item in cut.messages] == [1, 3]
 
 
-@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_every_bucket_is_offered_each_message_once_from_where_it_stands(data: st.DataObject) -> None:
     num_messages = data.draw(st.integers(1, 12))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.user_state import UserState
@@ -182,7 +182,6 @@ events = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(events, max_size=40), st.integers(0, 40))
 def test_storing_and_loading_in_between_changes_nothing(course: list[Any], stored_after: int) -> None:
     kept, reloaded = UserState.empty("eve"), UserState.empty("eve")

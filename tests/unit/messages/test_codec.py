@@ -7,7 +7,7 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -16,7 +16,6 @@ from messages.codec import ARRAY_EXTENSION, MAX_MESSAGE_BYTES, MalformedMessageE
 DTYPES = ("uint8", "int8", "bool", "int16", "int32", "int64", "uint32", "uint64", "float32", "float64")
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(DTYPES).flatmap(lambda d: arrays.arrays(d, arrays.array_shapes(min_dims=0, min_side=0)))
 )
@@ -60,7 +59,6 @@ def test_a_message_over_the_limit_is_refused_before_it_is_read() -> None:
         unpack(bytes(MAX_MESSAGE_BYTES + 1))
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_value_or_a_clear_error(data: bytes) -> None:
     try:

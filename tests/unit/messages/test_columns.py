@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.codec import MalformedMessageError, pack, unpack
@@ -32,7 +32,6 @@ def unpacked(packed_bags: IdBags) -> list[list[int]]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
 @given(bags, bags, st.data())
 def test_bags_can_be_stacked_and_taken_from(
     one: list[list[int]], two: list[list[int]], data: st.DataObject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.events import (
@@ -98,7 +98,6 @@ def test_of_a_batch_the_good_ones_are_kept_in_order_and_the_bad_ones_named_by_pl
     assert sorted(refused) == [1, 3]
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -89,7 +89,6 @@ def test_silence_itself_can_be_an_alert() -> None:
     values=st.lists(st.floats(0, 200), min_size=1, max_size=40),
     aggregate=st.sampled_from(["mean", "min", "max", "sum", "last", "count"]),
 )
-@settings(max_examples=25, deadline=None)
 def test_equals_the_plain_reference(values: list[float], aggregate: str) -> None:
     rule = AlertRule.model_validate(
         {"name": "r", "metric": "m", "aggregate": aggregate, "window_seconds": 45, "threshold": 100,

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.examples import HEAD_INDEX, HEADS, LabelKind
@@ -36,7 +36,6 @@ def table_of(seed: int, n: int, cuts: list[int]) -> CalibrationTable:
 
 
 @given(seed=st.integers(0, 2**32 - 1), cuts=st.lists(st.integers(0, 30), max_size=4))
-@settings(max_examples=15, deadline=None)
 def test_equals_the_plain_reference_however_it_is_cut_and_restored(seed: int, cuts: list[int]) -> None:
     labels, probabilities, features = rows(seed, 30)
     table = table_of(seed, 30, cuts)

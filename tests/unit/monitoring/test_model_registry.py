@@ -183,4 +183,4 @@ class AnyHistory(RuleBasedStateMachine):
 
 
 TestAnyHistory = AnyHistory.TestCase
-TestAnyHistory.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestAnyHistory.settings = settings(stateful_step_count=25)

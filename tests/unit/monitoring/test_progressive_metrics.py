@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss, roc_auc_score
 
@@ -15,7 +15,6 @@ def draws(seed: int, n: int = 5_000) -> tuple[np.ndarray, np.ndarray]:
 
 class TestStreamingAuc:
     @given(seed=st.integers(0, 2**32 - 1), cuts=st.integers(1, 7))
-    @settings(max_examples=15, deadline=None)
     def test_agrees_with_sklearn_however_the_rows_come(self, seed: int, cuts: int) -> None:
         scores, labels = draws(seed)
         auc = StreamingAuc()
@@ -114,7 +113,6 @@ class TestQuantileWindow:
         q=st.floats(0, 1),
         cut=st.integers(0, 60),
     )
-    @settings(max_examples=50, deadline=None)
     def test_agrees_with_numpy_over_the_last_values(self, values: list[float], q: float, cut: int) -> None:
         window = QuantileWindow(window=16)
         window.add(np.array(values[:cut]))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
@@ -11,7 +11,6 @@ POSITIVE = st.floats(1e-4, 1e3)
 
 
 @given(estimate=st.floats(-5, 5), variance=st.floats(0.5, 5), mixture=st.floats(0.1, 5))
-@settings(max_examples=15, deadline=None)
 def test_p_value_is_one_over_the_mixed_likelihood_ratio(
     estimate: float, variance: float, mixture: float
 ) -> None:
@@ -31,7 +30,6 @@ def test_p_value_is_one_over_the_mixed_likelihood_ratio(
 
 
 @given(variance=POSITIVE, mixture=POSITIVE, alpha=st.floats(0.001, 0.5))
-@settings(max_examples=50, deadline=None)
 def test_the_interval_ends_where_the_p_value_is_alpha(variance: float, mixture: float, alpha: float) -> None:
     radius = interval_radius(np.asarray(variance), np.asarray(mixture), alpha)
     assert float(p_value_now(radius, np.asarray(variance), np.asarray(mixture))) == pytest.approx(alpha)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -24,7 +24,6 @@ def people(seed: int, n: int, lift: float = 0.0) -> np.ndarray:
 
 
 @given(seed=st.integers(0, 2**32 - 1), cut=st.integers(0, 100))
-@settings(max_examples=20, deadline=None)
 def test_parts_add_up_to_the_whole(seed: int, cut: int) -> None:
     values = people(seed, 100)
     whole, parts = Moments.of(values), Moments.of(values[:cut]) + Moments.of(values[cut:])

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.examples import HEAD_INDEX, LabelKind
@@ -29,7 +29,6 @@ def counted(log: list[LoggedEvent], size: int) -> UserTotals:
 
 
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 60))
-@settings(max_examples=15, deadline=None)
 def test_equal_the_plain_reference(seed: int, size: int) -> None:
     log = sticky(random_log(seed, 120, people=80))
     totals = counted(log, size)
@@ -59,7 +58,6 @@ def test_equal_the_plain_reference(seed: int, size: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), crash=st.integers(0, 6), back=st.integers(0, 2))
-@settings(max_examples=10, deadline=None)
 def test_are_the_same_after_a_crash(seed: int, crash: int, back: int) -> None:
     log = sticky(random_log(seed, 120, people=40))
     totals = counted(log[: crash * 20], 20)

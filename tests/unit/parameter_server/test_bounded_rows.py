@@ -197,7 +197,7 @@ class ShardsBesideDicts(RuleBasedStateMachine):
 
 
 TestShardsBesideDicts = ShardsBesideDicts.TestCase
-TestShardsBesideDicts.settings = settings(max_examples=10, stateful_step_count=15, deadline=None)
+TestShardsBesideDicts.settings = settings(stateful_step_count=15)
 
 
 def test_a_table_never_holds_more_rows_than_its_limit() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.updates import COUNTER_TOTALS, DECAYED_COUNTERS, HALF_LIVES, CounterRows
@@ -29,7 +29,6 @@ events = st.lists(st.tuples(st.integers(1, 5), st.floats(0, 50_000), st.integers
 
 
 @given(events, st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None)
 def test_the_order_of_events_does_not_matter(happened: list[tuple[int, float, int]], random) -> None:
     shuffled = random.sample(happened, len(happened))
     ids = np.arange(1, 6, dtype=np.uint64)

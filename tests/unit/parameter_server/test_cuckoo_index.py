@@ -51,7 +51,7 @@ class IndexBesideDict(RuleBasedStateMachine):
 
 
 TestIndexBesideDict = IndexBesideDict.TestCase
-TestIndexBesideDict.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestIndexBesideDict.settings = settings(stateful_step_count=25)
 
 
 def test_rows_stay_the_same_while_the_index_grows() -> None:

@@ -78,7 +78,7 @@ class TableBesideDict(RuleBasedStateMachine):
 
 
 TestTableBesideDict = TableBesideDict.TestCase
-TestTableBesideDict.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+TestTableBesideDict.settings = settings(stateful_step_count=20)
 
 
 def many(ids: np.ndarray, dimension: int = 3) -> RowGradients:

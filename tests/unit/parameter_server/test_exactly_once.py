@@ -212,4 +212,4 @@ class ClusterUnderFire(RuleBasedStateMachine):
 
 
 TestClusterUnderFire = ClusterUnderFire.TestCase
-TestClusterUnderFire.settings = settings(max_examples=20, stateful_step_count=15, deadline=None)
+TestClusterUnderFire.settings = settings(stateful_step_count=15)

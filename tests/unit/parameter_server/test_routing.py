@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.identifiers import NUM_BUCKETS, buckets_of
@@ -65,7 +65,6 @@ def push(router: ShardRouter, shards: dict[int, ParameterShard], update: Update)
 
 
 @given(users=id_arrays, contents=id_arrays, num_shards=st.integers(2, 5))
-@settings(max_examples=25, deadline=None)
 def test_many_shards_answer_as_one_would(users: np.ndarray, contents: np.ndarray, num_shards: int) -> None:
     spans = {0: Span(0, 1, 1, 1.0, 1)}
     rows = {
@@ -99,7 +98,6 @@ def test_many_shards_answer_as_one_would(users: np.ndarray, contents: np.ndarray
 
 
 @given(ids=id_arrays)
-@settings(max_examples=25, deadline=None)
 def test_each_row_goes_to_the_shard_of_its_bucket_and_to_no_other(ids: np.ndarray) -> None:
     router = ShardRouter(assign_buckets(3))
     gradients = RowGradients(ids, np.zeros((len(ids), 2), dtype=np.float32), ids)

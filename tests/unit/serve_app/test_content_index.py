@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_app.content_index import ContentIndex
@@ -58,7 +58,6 @@ def test_excluded_rows_make_room_for_the_next_best() -> None:
 Change = tuple[str, int, int]
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["put", "remove"]), st.integers(0, 40), st.integers(-50, 50)), max_size=60

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.content import ContentColumns
@@ -49,7 +49,6 @@ def test_a_removed_content_is_gone_and_its_number_is_used_again() -> None:
     assert table.take(rows).content_ids == ["c", "b"]
 
 
-@settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 6)), max_size=40), st.integers(0, 2**32 - 1))
 def test_tags_survive_any_number_of_replacements(changes: list[tuple[int, int]], seed: int) -> None:
     table, expected = ContentTable(), {}

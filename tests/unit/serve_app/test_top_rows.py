@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_app.top_rows import TopRows
@@ -11,7 +11,6 @@ from serve_app.top_rows import TopRows
 Batch = dict[int, float]
 
 
-@settings(max_examples=80, deadline=None)
 @given(
     st.lists(
         st.dictionaries(st.integers(0, 30), st.one_of(st.integers(-20, 20), st.just(-np.inf)), max_size=8),

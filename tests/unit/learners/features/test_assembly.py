@@ -2,7 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.features.assembly import assemble, assemble_person, crossed
@@ -206,7 +206,6 @@ def test_features_change_nothing_and_repeat() -> None:
 
 
 @given(rows=st.lists(st.integers(0, 6), min_size=1, max_size=12))
-@settings(max_examples=25, deadline=None)
 def test_a_candidates_features_do_not_depend_on_the_others(rows: list[int]) -> None:
     contents = ContentColumns.of(
         [content(n, f"cat{n % 3}", f"creator{n % 2}", 3.0 * n or None) for n in range(7)]

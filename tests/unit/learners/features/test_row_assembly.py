@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.features.assembly import assemble
@@ -64,7 +64,6 @@ def assert_identical(one: FeatureBatch, other: FeatureBatch) -> None:
     assert one.dense.tobytes() == other.dense.tobytes()
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     people=st.lists(EVENTS, min_size=1, max_size=6),
     slates=st.lists(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.joiner import JoinerSettings, PartitionJoiner, Release
@@ -147,7 +147,6 @@ DECISIONS = ("go on", "go on", "go on", "release", "crash before the append", "c
              "crash after the store")  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), served=st.booleans())
 def test_neither_cuts_nor_releases_nor_crashes_show_in_rows_or_states(
     make_impression: Any, new_joiner: Any, seed: int, served: bool

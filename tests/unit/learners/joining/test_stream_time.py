@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.feed import FeedMessage
@@ -58,7 +58,6 @@ def test_one_event_id_from_two_people_is_two_events(stage: Any) -> None:
     assert len(stage.release().batch) == 2
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, 1, 250, 600, 601])), max_size=30))
 def test_exactly_the_duplicates_are_dropped(new_stage: Any, course: list[tuple[int, int]]) -> None:
     stage = new_stage()
