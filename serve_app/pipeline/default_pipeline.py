@@ -24,6 +24,7 @@ from serve_app.pipeline.previously_served_filter import PreviouslyServedFilter
 from serve_app.pipeline.previously_watched_filter import PreviouslyWatchedFilter
 from serve_app.pipeline.ranking_pipeline import RankingPipeline
 from serve_app.pipeline.served_model import ServedModel
+from serve_app.pipeline.signal_weights import SignalWeights
 from serve_app.pipeline.similar_to_liked_source import SimilarToLikedSettings, SimilarToLikedSource
 from serve_app.pipeline.stages import Filter, Scorer, Selector, Source
 from serve_app.pipeline.top_score_selector import SlateSettings, TopScoreSelector
@@ -82,15 +83,22 @@ def build_filters(settings: PipelineSettings) -> list[Filter]:
     ]
 
 
-def build_scorers(settings: PipelineSettings, model: ServedModel) -> list[Scorer]:
-    scorers: list[Scorer] = [ModelScorer(model), WeightedSumScorer(settings.weighted_sum)]
+def build_scorers(
+    settings: PipelineSettings, model: ServedModel, weights: SignalWeights | None = None
+) -> list[Scorer]:
+    scorers: list[Scorer] = [ModelScorer(model), WeightedSumScorer(settings.weighted_sum, weights)]
     if settings.trend_boost.beta and not settings.learned_order_only:
         scorers.append(TrendBoostScorer(settings.trend_boost))
     return scorers
 
 
-def build_pipeline(settings: PipelineSettings, replica: ModelReplica, model: ServedModel) -> RankingPipeline:
-    """Wire the stages to one replica."""
+def build_pipeline(
+    settings: PipelineSettings,
+    replica: ModelReplica,
+    model: ServedModel,
+    weights: SignalWeights | None = None,
+) -> RankingPipeline:
+    """Wire the stages to one replica. weights: the live table; without one the settings' own holds."""
     slate, exploration = settings.slate, settings.exploration
     if settings.learned_order_only:
         slate, exploration = SlateSettings(max_per_creator=0), ExplorationSettings(epsilon=0.0)
@@ -102,7 +110,7 @@ def build_pipeline(settings: PipelineSettings, replica: ModelReplica, model: Ser
         sources=build_sources(settings, replica, model),
         filters=build_filters(settings),
         hydrator=FeatureHydrator(replica, model),
-        scorers=build_scorers(settings, model),
+        scorers=build_scorers(settings, model, weights),
         selector=selector,
         exploration=EpsilonGreedyExploration(exploration, slate.max_per_creator),
     )

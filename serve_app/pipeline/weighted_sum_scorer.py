@@ -1,20 +1,20 @@
-"""One score out of the heads: what each kind of answer of a person is worth."""
+"""One score out of all signals: what each kind of answer of a person is worth."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from messages.examples import HEADS
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.ranking_request import RankingRequest
+from serve_app.pipeline.signal_weights import SignalWeights, checked_weights
 
 
 class WeightedSumSettings(BaseModel):
-    """head_weights: the one table of weights; a head that is left out counts nothing.
+    """head_weights: the table of weights (heads and rates, see `SIGNALS`) that holds until somebody changes
+    it over HTTP; a signal that is left out counts nothing.
 
     The defaults put watching first, which is what the feed is for, and make rare strong signs worth about as
     much as they are rare; a negative sign outweighs any of them.
@@ -38,22 +38,27 @@ class WeightedSumSettings(BaseModel):
 
     @field_validator("head_weights")
     @classmethod
-    def _names_heads(cls, weights: Mapping[str, float]) -> Mapping[str, float]:
-        unknown = sorted(set(weights) - set(HEADS))
-        if unknown:
-            raise ValueError(f"no such heads: {', '.join(unknown)}; there are {', '.join(HEADS)}")
-        return weights
+    def _names_signals(cls, weights: Mapping[str, float]) -> Mapping[str, float]:
+        return checked_weights(weights)
 
 
 class WeightedSumScorer:
-    """score = sum over heads of weight * probability; NaN where any head that counts is NaN."""
+    """score = sum over signals of weight * value; NaN where any head that counts is NaN.
+
+    weights: the live table, whoever changes it; without one the settings' own.
+    """
 
     name = "weighted_sum"
 
-    def __init__(self, settings: WeightedSumSettings) -> None:
-        counting = {head: weight for head, weight in settings.head_weights.items() if weight}
-        self._columns = np.array([HEADS.index(head) for head in counting], dtype=np.int64)
-        self._weights = np.array(list(counting.values()), dtype=np.float64)
+    def __init__(self, settings: WeightedSumSettings, weights: SignalWeights | None = None) -> None:
+        self._weights = weights or SignalWeights(settings.head_weights)
 
     def score(self, _request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
-        return replace(scored, scores=scored.probabilities[:, self._columns] @ self._weights)
+        return replace(scored, scores=self._weights.score(scored))
+
+    def signals(self, scored: ScoredCandidates) -> dict[str, DoubleArray]:
+        """Return head -> weight * probability, float64 [n], of the heads that count."""
+        parts = scored.probabilities[:, self._columns] * self._weights
+        return {
+            HEADS[column]: parts[:, place] for place, column in enumerate(self._columns.tolist())
+        }

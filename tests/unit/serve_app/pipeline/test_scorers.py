@@ -62,8 +62,8 @@ def test_a_head_without_an_answer_leaves_no_score_unless_it_counts_nothing() -> 
     assert np.isnan(scores).tolist() == [True, False]
 
 
-def test_a_weight_for_an_unknown_head_is_an_error_that_names_it() -> None:
-    with pytest.raises(ValidationError, match="no such heads: dislike"):
+def test_a_weight_for_an_unknown_signal_is_an_error_that_names_it() -> None:
+    with pytest.raises(ValidationError, match="dislike: there is no such signal"):
         WeightedSumSettings(head_weights={"dislike": -1})
 
 
