@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Runs a foryou command on the head, with the settings and secrets of the cluster: foryou.sh deploy
+set -euo pipefail
+. "$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/node_environment.sh"
+if [ "${SERVICES_ON_HEAD:-0}" = 1 ]; then
+  head="${HEAD_IP:-$(hostname -I | cut -d' ' -f1)}"
+  export FORYOU_SERVICES__NATS_URL="nats://${NATS_TOKEN:?}@$head:${NATS_PORT:-4222}"
+  export FORYOU_SERVICES__STORE_URL="redis://:${STORE_PASSWORD:?}@$head:${STORE_PORT:-6379}/0"
+fi
+: "${FORYOU_SERVICES__NATS_URL:?the broker's URL}" "${FORYOU_SERVICES__STORE_URL:?the store's URL}"
+export FORYOU_HTTP__HOST="${FORYOU_HTTP__HOST:-0.0.0.0}"
+export RAY_ADDRESS="${RAY_ADDRESS:-127.0.0.1:$RAY_PORT}"
+exec "$BIN/foryou" "$@"
