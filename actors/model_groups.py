@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from learners.ranking_model import initial_dense_weights, slot_dimensions, slot_learning_rates
 from learners.training_settings import TrainingSettings
 from messages.arrays import FloatArray
+from messages.updates import Position
 from parameter_server.settings import DenseSettings, GroupSettings, SlotSettings
 
 
@@ -39,3 +43,40 @@ def model_plan(training: TrainingSettings, num_partitions: int) -> GroupPlan:
 def counters_plan(num_partitions: int) -> GroupPlan:
     """Return the group of the content counters, one for all models."""
     return GroupPlan(settings=GroupSettings(num_partitions=num_partitions, counters=True), dense={})
+
+
+class GroupBirth(BaseModel):
+    """How a model's group begins. kind: new (first values), copy (of `source` as it is when the shards make
+    it), or snapshot (of `source` as it was before the time `before`, epoch seconds)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["new", "copy", "snapshot"] = "new"
+    source: str = ""
+    before: float = 0.0
+    start: dict[int, tuple[int, int, float]] = {}
+    """Where a new group begins to learn, by partition: EXAMPLES, FEED, watermark; else at the start."""
+
+    def positions(self) -> dict[int, Position]:
+        return {partition: Position(*where) for partition, where in self.start.items()}
+
+
+def lineage_name(number: int) -> str:
+    """Name the lineages of a model a, b, ... z, ba, bb, ...: a rollback to a snapshot opens the next."""
+    name = ""
+    while True:
+        number, letter = divmod(number, 26)
+        name = chr(ord("a") + letter) + name
+        if not number:
+            return name
+
+
+def group_name(model_id: str, lineage: int = 0) -> str:
+    """Name the group of a model's lineage: the first bears the model's own name. No model's name has an @."""
+    return model_id if lineage == 0 else f"{model_id}@{lineage_name(lineage)}"
+
+
+def model_of_group(group: str) -> tuple[str, str]:
+    """Return the model and the lineage that a group belongs to."""
+    model_id, _, lineage = group.partition("@")
+    return model_id, lineage or lineage_name(0)

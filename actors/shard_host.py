@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from actors.model_groups import counters_plan, model_plan
+from actors.model_groups import GroupBirth, counters_plan, model_plan
 from learners.training_settings import TrainingSettings
 from messages.arrays import IntArray
 from messages.updates import (
@@ -24,6 +24,7 @@ from messages.updates import (
     UpdateOutcome,
     UpdateReply,
 )
+from parameter_server.group_births import begin_as_copy, begin_as_snapshot
 from parameter_server.shard import BucketPositions, ParameterShard
 from parameter_server.shard_copy import ShardCopy
 from parameter_server.snapshots import SnapshotSeries, restore_latest
@@ -54,6 +55,7 @@ class ShardHost:
     ) -> None:
         """models: by group. Groups are made here: a restart must not depend on what its caller once sent."""
         self._settings = settings
+        self._num_partitions = num_partitions
         self._shard = ParameterShard(shard_id, buckets, incarnation=uuid.uuid4().hex[:12])
         plans = {name: model_plan(training, num_partitions) for name, training in models.items()}
         plans[COUNTERS_GROUP] = counters_plan(num_partitions)
@@ -93,6 +95,40 @@ class ShardHost:
         """Return the shard's numbers, and whence it was restored."""
         restored = None if self.restored is None else [str(path) for path in self.restored.directories]
         return self._shard.statistics() | {"restored": restored}
+
+    def ensure_group(self, name: str, training: TrainingSettings, birth: GroupBirth) -> bool:
+        """Make a model's group where it is not there yet; one that is takes these rates. True: it was made.
+
+        Safe to repeat. What was made is in the next snapshot, which begins at once. Raises ValueError for
+        settings that do not fit, UnknownGroupError or NoSuchSnapshotError where there is nothing to begin as.
+        """
+        plan = model_plan(training, self._num_partitions)
+        is_new = not self._shard.has_group(name)
+        if is_new and birth.kind == "copy":
+            begin_as_copy(self._shard, name, birth.source, plan.settings, plan.dense)
+        elif is_new and birth.kind == "snapshot":
+            begin_as_snapshot(
+                self._shard,
+                self._settings.snapshot_root,
+                name,
+                birth.source,
+                birth.before,
+                plan.settings,
+                plan.dense,
+            )
+        else:
+            self._shard.create_group(name, plan.settings, plan.dense, birth.positions())
+        if is_new:
+            self._has_news, self._written_at = True, float("-inf")
+        return is_new
+
+    def drop_group(self, name: str) -> bool:
+        """Forget a model's group; False where there was none."""
+        if not self._shard.has_group(name):
+            return False
+        self._shard.drop_group(name)
+        self._has_news = True
+        return True
 
     def write_snapshot(self) -> str:
         """Write what the shard holds now and return where, when it is kept."""

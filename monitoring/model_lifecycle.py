@@ -144,15 +144,18 @@ class ModelLifecycle:
         return transition
 
     def to_wire(self) -> dict[str, Any]:
-        """Return what the registry keeps; a decision that waits is made again from the next evidence."""
+        """Return what the registry keeps."""
         return {
             "stage": self.stage.value,
             "since": self.since,
             "history": [transition.to_wire() for transition in self.history],
+            "waiting": None if self.waiting is None else self.waiting.to_wire(),
         }
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any], settings: PromotionSettings) -> ModelLifecycle:
         lifecycle = cls(Stage(wire["stage"]), float(wire["since"]), settings)
         lifecycle.history = [Transition.from_wire(transition) for transition in wire["history"]]
+        waiting = wire.get("waiting")
+        lifecycle.waiting = None if waiting is None else Decision.from_wire(waiting)
         return lifecycle

@@ -7,8 +7,10 @@ registry keeps as the reason. Whoever acts on it is elsewhere.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,6 +71,25 @@ class Decision:
         way = f"{self.step.value.replace('_', ' ')}, {self.stage.value} to {self.next_stage.value}"
         what = f"wait in {self.stage.value}" if self.step is Step.WAIT else way
         return f"{what}: {'; '.join(self.reasons)}"
+
+    def to_wire(self) -> dict[str, Any]:
+        return asdict(self) | {
+            "step": self.step.value,
+            "stage": self.stage.value,
+            "next_stage": self.next_stage.value,
+            "reasons": list(self.reasons),
+        }
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Decision:
+        return cls(
+            step=Step(wire["step"]),
+            stage=Stage(wire["stage"]),
+            next_stage=Stage(wire["next_stage"]),
+            needs_approval=wire["needs_approval"],
+            reasons=tuple(wire["reasons"]),
+            numbers=dict(wire["numbers"]),
+        )
 
 
 def decide_shadow(evidence: ShadowEvidence, settings: PromotionSettings) -> Decision:

@@ -55,7 +55,7 @@ def restore_latest(
     files = open_files(root)
     candidates = sound_manifests(files)
     while True:
-        chosen = _newest_by_bucket(candidates, shard)
+        chosen = newest_by_bucket(candidates, shard)
         if not chosen:
             return None
         try:
@@ -110,8 +110,11 @@ def read_snapshot(
     return states
 
 
-def _newest_by_bucket(candidates: Mapping[str, Manifest], shard: ParameterShard) -> dict[str, BoolArray]:
-    """Say which hosted buckets come from which snapshot: bool [NUM_BUCKETS] for each that is used."""
+def newest_by_bucket(candidates: Mapping[str, Manifest], shard: ParameterShard) -> dict[str, BoolArray]:
+    """Say which hosted buckets come from which snapshot: bool [NUM_BUCKETS] for each that is used.
+
+    Of several that have a bucket the one listed first serves.
+    """
     missing = shard.hosted.copy()
     chosen = {}
     for directory, manifest in candidates.items():
