@@ -42,6 +42,9 @@ class ServingMetrics:
             ["kind", "stage"],
             registry=self.registry,
         )
+        self.failed = Counter(
+            "foryou_source_failures", "Sources left out of an answer.", ["stage"], registry=self.registry
+        )
         self.items_served = Counter(
             "foryou_items_served", "Contents in answers.", ["source"], registry=self.registry
         )
@@ -74,6 +77,8 @@ class ServingMetrics:
             self.kept.labels(record.kind, record.name).inc(record.num_out)
             if record.num_in > record.num_out:
                 self.removed.labels(record.kind, record.name).inc(record.num_in - record.num_out)
+        for name in trace.failures:
+            self.failed.labels(name).inc()
 
     def text(self) -> bytes:
         """Return the exposition format."""

@@ -65,4 +65,5 @@ class PersonHydrator:
             excluded=excluded[excluded >= 0],
             rows=PersonRows(self._replica, key_of(request.user_id), own_rows),
             generator=generator,
+            explain=request.explain,
         )

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from messages.arrays import BoolArray, FloatArray
+from messages.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import Candidates, Proposal, ScoredCandidates, Slate
 from serve_app.pipeline.ranking_request import RankingRequest
+from serve_app.pipeline.slate_explanation import SlateExplanation, explain_slate
 from serve_app.pipeline.stage_trace import StageTrace
-from serve_app.pipeline.stages import Exploration, Filter, Hydrator, Scorer, Selector, Source
+from serve_app.pipeline.stages import (
+    Exploration,
+    Filter,
+    Hydrator,
+    Scorer,
+    Selector,
+    SignalScorer,
+    SlateObserver,
+    Source,
+)
+
+logger = logging.getLogger(__name__)
+
+_NOTHING = Proposal.of(np.empty(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +36,7 @@ class RankedSlate:
     """The answer of the pipeline: k contents, best first, and how they came there.
 
     scored: None where there was no candidate at all. sources: k names. propensities, explored: as in `Slate`.
+    explanation: where the request asks for one.
     """
 
     scored: ScoredCandidates | None
@@ -28,6 +44,7 @@ class RankedSlate:
     propensities: FloatArray
     explored: BoolArray
     trace: StageTrace
+    explanation: SlateExplanation | None = None
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -50,7 +67,7 @@ class RankingPipeline:
     """sources -> filters -> hydrator -> scorers -> selector -> exploration.
 
     Synchronous from the first source to the last place: row numbers, features and scores of one answer all
-    belong to one state of the replica. `timer` gives seconds for the trace.
+    belong to one state of the replica. `timer` gives seconds for the trace. observers: hear of each slate.
     """
 
     def __init__(
@@ -63,6 +80,7 @@ class RankingPipeline:
         scorers: Sequence[Scorer],
         selector: Selector,
         exploration: Exploration,
+        observers: Sequence[SlateObserver] = (),
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._replica = replica
@@ -72,6 +90,7 @@ class RankingPipeline:
         self._scorers = tuple(scorers)
         self._selector = selector
         self._exploration = exploration
+        self._observers = tuple(observers)
         self._timer = timer
 
     def rank(self, request: RankingRequest) -> RankedSlate:
@@ -80,22 +99,27 @@ class RankingPipeline:
         candidates = self._filter(request, self._propose(request, trace), trace)
         if not len(candidates):
             return RankedSlate(None, [], np.empty(0, dtype=np.float32), np.empty(0, dtype=np.bool_), trace)
-        scored = self._score(request, candidates, trace)
-        slate = self._select(request, scored, trace)
-        chosen = scored.take(slate.order)
-        names = [self._sources[code].name for code in chosen.candidates.source_codes]
-        return RankedSlate(chosen, names, slate.propensities, slate.explored, trace)
+        scored, steps = self._score(request, candidates, trace)
+        selected, slate = self._select(request, scored, trace)
+        shown = scored.take(slate.order)
+        for observer in self._observers:
+            observer.observe(request, shown)
+        names = [self._sources[code].name for code in shown.candidates.source_codes]
+        explanation = None
+        if request.explain:
+            explanation = explain_slate(steps, self._signals(scored), scored, selected, slate.order)
+        return RankedSlate(shown, names, slate.propensities, slate.explored, trace, explanation)
 
     def consider(self, request: RankingRequest, row: int) -> Consideration:
         """Score one content, whatever sources and filters say of it, and tell what they say."""
-        proposals = [source.propose(request) for source in self._sources]
+        proposals = self._proposals(request, StageTrace())
         contents = self._replica.state.contents
         alone = Candidates.of(
             [Proposal.of(np.array([row], dtype=np.int64))], contents.content_keys, contents.creator_keys
         )
         refusing = (stage.name for stage in self._filters if not stage.keep(request, alone).all())
         return Consideration(
-            scored=self._score(request, alone, StageTrace()),
+            scored=self._score(request, alone, StageTrace())[0],
             removed_by=next(refusing, None),
             proposed_by=[
                 source.name
@@ -105,13 +129,22 @@ class RankingPipeline:
         )
 
     def _propose(self, request: RankingRequest, trace: StageTrace) -> Candidates:
+        contents = self._replica.state.contents
+        return Candidates.of(self._proposals(request, trace), contents.content_keys, contents.creator_keys)
+
+    def _proposals(self, request: RankingRequest, trace: StageTrace) -> list[Proposal]:
         proposals = []
         for source in self._sources:
             started = self._timer()
-            proposals.append(source.propose(request))
-            trace.add("source", source.name, self._timer() - started, 0, len(proposals[-1]))
-        contents = self._replica.state.contents
-        return Candidates.of(proposals, contents.content_keys, contents.creator_keys)
+            try:
+                proposal = source.propose(request)
+            except Exception as error:  # a feed of the other sources is better than none
+                logger.warning("Source %s is left out of an answer.", source.name, exc_info=True)
+                trace.failures[source.name] = f"{type(error).__name__}: {error}"
+                proposal = _NOTHING
+            proposals.append(proposal)
+            trace.add("source", source.name, self._timer() - started, 0, len(proposal))
+        return proposals
 
     def _filter(self, request: RankingRequest, candidates: Candidates, trace: StageTrace) -> Candidates:
         for stage in self._filters:
@@ -122,22 +155,38 @@ class RankingPipeline:
             trace.add("filter", stage.name, self._timer() - started, num_in, len(candidates))
         return candidates
 
-    def _score(self, request: RankingRequest, candidates: Candidates, trace: StageTrace) -> ScoredCandidates:
+    def _score(
+        self, request: RankingRequest, candidates: Candidates, trace: StageTrace
+    ) -> tuple[ScoredCandidates, list[tuple[str, DoubleArray]]]:
+        """Return the candidates as the last scorer leaves them, and the scores after each that changed
+        them."""
         count = len(candidates)
         started = self._timer()
         scored = self._hydrator.hydrate(request, candidates)
         trace.add("hydrator", self._hydrator.name, self._timer() - started, count, len(scored))
+        steps = []
         for stage in self._scorers:
-            started = self._timer()
+            started, before = self._timer(), scored.scores
             scored = stage.score(request, scored)
             trace.add("scorer", stage.name, self._timer() - started, count, len(scored))
-        return scored
+            if scored.scores is not before:
+                steps.append((stage.name, scored.scores))
+        return scored, steps
 
-    def _select(self, request: RankingRequest, scored: ScoredCandidates, trace: StageTrace) -> Slate:
+    def _select(
+        self, request: RankingRequest, scored: ScoredCandidates, trace: StageTrace
+    ) -> tuple[IntArray, Slate]:
         started = self._timer()
         order = self._selector.select(scored, request.limit)
         trace.add("selector", self._selector.name, self._timer() - started, len(scored), len(order))
         started = self._timer()
         slate = self._exploration.explore(request, scored, order)
         trace.add("exploration", self._exploration.name, self._timer() - started, len(order), len(slate))
-        return slate
+        return order, slate
+
+    def _signals(self, scored: ScoredCandidates) -> dict[str, DoubleArray]:
+        parts: dict[str, DoubleArray] = {}
+        for stage in self._scorers:
+            if isinstance(stage, SignalScorer):
+                parts |= stage.signals(scored)
+        return parts

@@ -32,7 +32,7 @@ class RankingRequest:
 
     now: epoch seconds. profile: as the person gave it, None where they did not. served: keys of contents
     shown before, uint64 [s]. excluded: row numbers that no source need propose (served, watched, hidden),
-    int64. rows: embedding rows, the person's own among them.
+    int64. rows: embedding rows, the person's own among them. explain: the answer must say how it came about.
     """
 
     user_id: str
@@ -45,6 +45,7 @@ class RankingRequest:
     excluded: IntArray
     rows: LookupRows
     generator: np.random.Generator
+    explain: bool = False
 
     def has_seen(self, rows: IntArray) -> BoolArray:
         """Say which of n contents are excluded, bool [n]."""

@@ -22,9 +22,13 @@ class StageRecord:
 
 @dataclass(slots=True)
 class StageTrace:
-    """The records of one request, in the order in which the stages ran."""
+    """The records of one request, in the order in which the stages ran.
+
+    failures: source -> the error because of which it is left out of this answer.
+    """
 
     records: list[StageRecord] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
 
     def add(self, kind: str, name: str, seconds: float, num_in: int, num_out: int) -> None:
         self.records.append(StageRecord(kind, name, seconds, num_in, num_out))

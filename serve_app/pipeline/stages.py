@@ -6,15 +6,19 @@ All of it is synchronous: nothing awaits between retrieval and selection, so no 
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
-from messages.arrays import BoolArray, IntArray
+from messages.arrays import BoolArray, DoubleArray, IntArray
 from serve_app.pipeline.candidate import Candidates, Proposal, ScoredCandidates, Slate
 from serve_app.pipeline.ranking_request import RankingRequest
 
 
 class Source(Protocol):
-    """Proposes contents: rows of the content table that are live, none twice, best first."""
+    """Proposes contents: rows of the content table that are live, none twice, best first.
+
+    One that raises is left out of that answer, and the trace says so.
+    """
 
     @property
     def name(self) -> str: ...
@@ -50,6 +54,23 @@ class Scorer(Protocol):
     def name(self) -> str: ...
 
     def score(self, request: RankingRequest, scored: ScoredCandidates, /) -> ScoredCandidates: ...
+
+
+@runtime_checkable
+class SignalScorer(Protocol):
+    """A scorer whose score is a sum over signals, and that can tell each one's part."""
+
+    def signals(self, scored: ScoredCandidates) -> Mapping[str, DoubleArray]:
+        """Return signal -> what it adds to the score, float64 [n]."""
+        ...
+
+
+class SlateObserver(Protocol):
+    """Keeps something across requests, and hears of every slate once it is composed."""
+
+    def observe(self, request: RankingRequest, shown: ScoredCandidates) -> None:
+        """Take in the contents of one slate, best first."""
+        ...
 
 
 class Selector(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from messages.arrays import DoubleArray
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.ranking_request import RankingRequest
 from serve_app.pipeline.signal_weights import SignalWeights, checked_weights
@@ -57,8 +58,6 @@ class WeightedSumScorer:
         return replace(scored, scores=self._weights.score(scored))
 
     def signals(self, scored: ScoredCandidates) -> dict[str, DoubleArray]:
-        """Return head -> weight * probability, float64 [n], of the heads that count."""
-        parts = scored.probabilities[:, self._columns] * self._weights
-        return {
-            HEADS[column]: parts[:, place] for place, column in enumerate(self._columns.tolist())
-        }
+        """Return signal -> weight * value, float64 [n], of those that count; their sum is the score."""
+        table = self._weights.table
+        return {name: SignalWeights({name: weight}).score(scored) for name, weight in table.items() if weight}

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from learners.user_state import UserState
 from messages.identifiers import key_of, keys_of
 from messages.impressions import RequestContext
-from serve_app.pipeline.default_pipeline import PipelineSettings, build_pipeline
-from serve_app.pipeline.epsilon_greedy_exploration import ExplorationSettings
+from serve_app.pipeline.default_pipeline import (
+    PipelineSettings,
+    build_filters,
+    build_pipeline,
+    build_scorers,
+    build_sources,
+)
+from serve_app.pipeline.epsilon_greedy_exploration import EpsilonGreedyExploration, ExplorationSettings
+from serve_app.pipeline.feature_hydrator import FeatureHydrator
 from serve_app.pipeline.person_hydrator import PersonHydrator
+from serve_app.pipeline.ranking_pipeline import RankingPipeline
 from serve_app.pipeline.ranking_request import FeedRequest, PersonRows
+from serve_app.pipeline.top_score_selector import SlateSettings, TopScoreSelector
 from tests.fakes import (
     NOW,
     RETRIEVAL,
     KnownModel,
     StoredPerson,
     content,
+    counted,
     empty_replica,
     ranking_request,
     replica_of,
@@ -114,3 +126,71 @@ def test_rows_of_another_lineage_are_not_the_persons_rows() -> None:
 
     assert old.rows.rows(RETRIEVAL, keys_of(["ada"])).tolist() == [[0, 0, 0]]
     assert current.rows.rows(RETRIEVAL, keys_of(["ada"])).tolist() == [[1, 1, 1]]
+
+
+class Broken:
+    name = "broken"
+
+    def propose(self, request):
+        raise ConnectionError("no neighbours today")
+
+
+def pipeline_with(replica, *more, observers=()):
+    settings = PipelineSettings()
+    return RankingPipeline(
+        replica=replica,
+        sources=[*more, *build_sources(settings, replica, RISING)],
+        filters=build_filters(settings),
+        hydrator=FeatureHydrator(replica, RISING),
+        scorers=build_scorers(settings, RISING),
+        selector=TopScoreSelector(SlateSettings()),
+        exploration=EpsilonGreedyExploration(ExplorationSettings(epsilon=0.0), 2),
+        observers=observers,
+    )
+
+
+def test_a_source_that_fails_is_left_out_and_named_in_the_trace() -> None:
+    replica = replica_of(CONTENTS)
+
+    slate = pipeline_with(replica, Broken()).rank(ranking_request(replica, limit=3))
+
+    assert len(slate) == 3
+    assert slate.trace.failures == {"broken": "ConnectionError: no neighbours today"}
+    assert slate.trace.records[0].name == "broken"
+    assert slate.trace.records[0].num_out == 0
+    assert "broken" not in slate.sources
+
+
+def test_an_explanation_adds_up_to_the_score_and_tells_every_move() -> None:
+    replica = replica_of(CONTENTS, counters=counted({"c3": 500.0}))
+    request = replace(ranking_request(replica, limit=10), explain=True)
+
+    slate = pipeline_with(replica).rank(request)
+
+    assert slate.scored is not None
+    told = slate.explanation
+    assert told is not None
+    total = sum(told.signals.values()) + sum(told.adjustments.values())
+    assert np.allclose(total, slate.scored.scores)
+    assert told.places_by_score.tolist() == list(range(10))
+    assert told.places_by_selector.tolist() == list(range(10))
+
+
+def test_nobody_pays_for_an_explanation_that_was_not_asked_for() -> None:
+    replica = replica_of(CONTENTS)
+
+    assert pipeline_with(replica).rank(ranking_request(replica)).explanation is None
+
+
+def test_observers_hear_of_every_slate_as_it_is_shown() -> None:
+    heard = []
+
+    class Listener:
+        def observe(self, request, shown):
+            heard.append(shown.contents.content_ids)
+
+    replica = replica_of(CONTENTS)
+    slate = pipeline_with(replica, observers=[Listener()]).rank(ranking_request(replica, limit=4))
+
+    assert slate.scored is not None
+    assert heard == [slate.scored.contents.content_ids]
