@@ -28,7 +28,7 @@ from learners.release import DeadLetter, JoinerCounts, Release
 from learners.replayed_features import FeatureAssembler, replayed_features
 from learners.stream_clock import StreamClock
 from learners.user_state_settings import UserStateSettings
-from learners.watch_outcome import WatchOutcome, watch_outcome
+from learners.watch_outcome import WatchOutcome, judged_watching
 from messages.content import ContentFacts
 from messages.events import TERMINAL_EVENT_TYPES, InvalidEventError
 from messages.feed import FeedMessage
@@ -220,7 +220,7 @@ class PartitionJoiner:
             creator_key = creator_key or traits.creator_key
         outcome = None
         if event["event_type"] in TERMINAL_EVENT_TYPES:
-            outcome = watch_outcome(event, float("nan") if traits is None else traits.duration)
+            event, outcome = judged_watching(event, float("nan") if traits is None else traits.duration)
         long_view = outcome is not None and outcome.long_view
         if capped:
             self._counts.capped += 1

@@ -1,7 +1,7 @@
 """The ranking network: one definition, run by numpy in serving and by torch in training.
 
 Wide and deep (Cheng et al., arXiv 1606.07792) with factorization-machine products (DeepFM, arXiv 1703.04247)
-and one logit per head on a shared trunk (multi-task: "shared bottom").
+and one logit per output on a shared trunk (multi-task: "shared bottom").
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from learners.features.schema import (
 )
 from learners.model_inputs import NUMPY, Array, InputLayout, ModelInputs, Operations
 from messages.arrays import FloatArray
-from messages.examples import HEADS
+from messages.examples import OUTPUTS, WATCH_TIME
 
 HEAD_PRIORS: dict[str, float] = {
     "engage": 0.45,
@@ -39,6 +39,7 @@ HEAD_PRIORS: dict[str, float] = {
     "follow": 0.005,
     "save": 0.005,
     "negative": 0.003,
+    WATCH_TIME: 0.35,
 }
 """Rough base rates: where the output biases start, so that no head's first batches push everything down."""
 
@@ -105,7 +106,7 @@ def input_layout(settings: RankingModelSettings) -> InputLayout:
 def initial_dense_weights(settings: RankingModelSettings) -> dict[str, FloatArray]:
     """Draw the network's first weights, a function of the settings alone (He et al., arXiv 1502.01852).
 
-    The first layer's last len(HEADS) columns are the wide part: they go straight to the logits. It starts
+    The first layer's last len(OUTPUTS) columns are the wide part: they go straight to the logits. It starts
     as a factorization machine: products and biases enter each logit with weight one, all else with zero. The
     user tower's last layer starts at zero, so an untrained tower answers the mean of the history.
     """
@@ -123,11 +124,11 @@ def initial_dense_weights(settings: RankingModelSettings) -> dict[str, FloatArra
 
     def first_layer(rows: int, ones: slice | list[int]) -> FloatArray:
         fan_in = layout.shared_width + layout.own_width + products
-        wide = constant(rows, len(HEADS), 0)
+        wide = constant(rows, len(OUTPUTS), 0)
         wide[ones] = 1
         return np.concatenate([drawn(rows, settings.hidden[0], fan_in), wide], axis=1)
 
-    priors = np.array([[HEAD_PRIORS[head] for head in HEADS]])
+    priors = np.array([[HEAD_PRIORS[head] for head in OUTPUTS]])
     output_bias = np.log(priors / (1 - priors)).astype(np.float32)
     weights = {
         "first.shared": first_layer(
@@ -142,7 +143,7 @@ def initial_dense_weights(settings: RankingModelSettings) -> dict[str, FloatArra
     for layer, (rows, columns) in enumerate(zip(settings.hidden, settings.hidden[1:], strict=False), start=1):
         weights[f"hidden{layer}.weight"] = drawn(rows, columns, rows)
         weights[f"hidden{layer}.bias"] = constant(1, columns, 0)
-    weights["output.weight"] = drawn(settings.hidden[-1], len(HEADS), settings.hidden[-1]) * np.float32(0.1)
+    weights["output.weight"] = drawn(settings.hidden[-1], len(OUTPUTS), settings.hidden[-1]) * np.float32(0.1)
     hidden = settings.user_tower_hidden
     user_width = layout.dimensions[USER_SLOT] + layout.dimensions[CATEGORY_SLOT]
     fan_in = settings.retrieval_dimension + user_width
@@ -155,7 +156,7 @@ def initial_dense_weights(settings: RankingModelSettings) -> dict[str, FloatArra
 
 
 def score(dense: Mapping[str, Array], inputs: ModelInputs, operations: Operations = NUMPY) -> Array:
-    """Return one logit per row and head, [n, len(HEADS)]. dense: the weights, in the inputs' library."""
+    """Return one logit per row and output, [n, len(OUTPUTS)]. dense: the weights, in the inputs' library."""
     products = operations.concatenate(
         [inputs.user * inputs.content, inputs.history * inputs.content, inputs.taste * inputs.category]
     )
@@ -164,9 +165,9 @@ def score(dense: Mapping[str, Array], inputs: ModelInputs, operations: Operation
         + products @ dense["first.products"]
         + (inputs.shared @ dense["first.shared"] + dense["first.bias"])
     )
-    hidden = operations.rectified(first[:, : -len(HEADS)])
+    hidden = operations.rectified(first[:, : -len(OUTPUTS)])
     layer = 1
     while f"hidden{layer}.weight" in dense:
         hidden = operations.rectified(hidden @ dense[f"hidden{layer}.weight"] + dense[f"hidden{layer}.bias"])
         layer += 1
-    return hidden @ dense["output.weight"] + first[:, -len(HEADS) :]
+    return hidden @ dense["output.weight"] + first[:, -len(OUTPUTS) :]

@@ -5,6 +5,8 @@ is the true rate. Of rows kept with a chance of r, the odds of an engagement are
 head `engage` is trained on its logit less log r, and so its own logit is the true one. For the other heads a
 skip is one negative among others and no constant mends their odds; there a kept skip weighs 1/r.
 
+A kept skip weighs 1/r for the watch time too.
+
 How to wire: `batch = sample_skips(mini_batch.batch(), settings.skip_keep_rate)` before `pull_request`; the
 training step, which knows the same setting, does the rest. Rows stay rows of the batch, so counters count all
 of them. Among the rows kept, engagement is more frequent than it is: calibration is to be read with r = 1.
@@ -62,12 +64,15 @@ def is_skip(labels: ByteArray) -> BoolArray:
 def corrected_for_sampling(
     labels: ByteArray, weights: FloatArray, keep_rate: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Return what is added to each head's logit while it trains, [heads], and the weights, [k, heads]."""
-    offsets = np.zeros(labels.shape[1], dtype=np.float32)
+    """Return what is added to each output's logit while it trains, [outputs], and the weights mended.
+
+    labels: LabelKind, uint8 [k, heads]. weights: float32 [k, outputs], the heads' columns first.
+    """
+    offsets = np.zeros(weights.shape[1], dtype=np.float32)
     if keep_rate >= 1:
         return offsets, weights
     offsets[_ENGAGE] = -np.log(keep_rate)
     corrected = weights.copy()
-    others = np.arange(labels.shape[1]) != _ENGAGE
+    others = np.arange(weights.shape[1]) != _ENGAGE
     corrected[np.ix_(is_skip(labels), others)] /= np.float32(keep_rate)
     return offsets, corrected

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from learners.learning_guard import LearningGuardSettings
 from learners.ranking_model import RankingModelSettings
-from messages.examples import HEADS
+from messages.examples import HEADS, OUTPUTS, WATCH_TIME
 
 
 class TrainingSettings(BaseModel):
@@ -16,8 +16,8 @@ class TrainingSettings(BaseModel):
 
     model: RankingModelSettings = RankingModelSettings()
     guard: LearningGuardSettings = LearningGuardSettings()
-    head_weights: dict[str, float] = dict.fromkeys(HEADS, 1.0)
-    """A head that is not named is not trained."""
+    head_weights: dict[str, float] = dict.fromkeys(HEADS, 1.0) | {WATCH_TIME: 0.2}
+    """A head that is not named is not trained. The watch time's loss is as large as a few heads' together."""
     retrieval_weight: float = Field(default=1.0, ge=0)
     retrieval_scale: float = Field(default=5.0, gt=0)
     """Inner products times this are the logits of the retrieval softmax: an inverse temperature."""
@@ -31,6 +31,6 @@ class TrainingSettings(BaseModel):
     @field_validator("head_weights")
     @classmethod
     def _known_heads(cls, weights: dict[str, float]) -> dict[str, float]:
-        if unknown := set(weights) - set(HEADS):
+        if unknown := set(weights) - set(OUTPUTS):
             raise ValueError(f"no such heads: {sorted(unknown)}")
         return weights

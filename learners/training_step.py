@@ -13,16 +13,17 @@ from learners.content_births import birth_rows
 from learners.features.counter_features import LOG_COUNT_SCALE, counter_block_of
 from learners.features.schema import COUNTER_FEATURES, RETRIEVAL_SLOT
 from learners.gradient_clipping import clipped_rows, norm_of
-from learners.label_weights import is_positive, is_trained, label_weights
+from learners.label_weights import is_positive, is_trained
 from learners.model_inputs import NUMPY, UserInputs, lay_out, lay_out_user, network_inputs
 from learners.pulled_rows import PulledRows, RowGradientSums
 from learners.ranking_model import input_layout, score
+from learners.ranking_targets import RankingTargets, ranking_targets
 from learners.retrieval_model import user_vector
-from learners.skip_sampling import corrected_for_sampling
 from learners.training_plan import SlotPlan, plan_rows
 from learners.training_settings import TrainingSettings
+from learners.watch_time import expected_seconds, watched_seconds
 from messages.arrays import AnyArray, BoolArray, FloatArray, IdArray, IntArray
-from messages.examples import HEAD_INDEX, HEADS, ExampleBatch, JoinedExamples
+from messages.examples import HEAD_INDEX, HEADS, OUTPUTS, WATCH_TIME, ExampleBatch, JoinedExamples
 from messages.identifiers import MISSING_KEY
 from messages.updates import CounterRows, PullRequest, RowGradients, Rows
 
@@ -42,7 +43,8 @@ class StepResult:
 
     rows, births: per slot. dense: gradients by name of weight. probabilities: float32 [k, heads], predicted
     before anything is learned from these rows. loss: mean per joined row, 0 where there is none. trained,
-    targets: bool [k, heads], which labels say anything, and which of them are ones.
+    targets: bool [k, heads], which labels say anything, and which of them are ones. expected_seconds:
+    float32 [k], predicted watch times; watched_seconds: what came, NaN where that says nothing.
     """
 
     rows: dict[str, RowGradients]
@@ -52,6 +54,16 @@ class StepResult:
     loss: float
     trained: BoolArray
     targets: BoolArray
+    expected_seconds: FloatArray
+    watched_seconds: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class _Gradients:
+    """Of the summed loss. rows: per slot, float32 [m, d], in the order of the plan. dense: by name."""
+
+    rows: dict[str, FloatArray]
+    dense: dict[str, FloatArray]
 
 
 class TrainingStep:
@@ -64,8 +76,8 @@ class TrainingStep:
     def __init__(self, settings: TrainingSettings) -> None:
         self._settings = settings
         self._layout = input_layout(settings.model)
-        self._head_weights = np.array(
-            [settings.head_weights.get(head, 0.0) for head in HEADS], dtype=np.float32
+        self._output_weights = np.array(
+            [settings.head_weights.get(head, 0.0) for head in OUTPUTS], dtype=np.float32
         )
         self._planned: tuple[ExampleBatch, dict[str, SlotPlan]] | None = None
 
@@ -95,7 +107,7 @@ class TrainingStep:
         if joined is None or len(joined) == 0:
             empty = np.empty((0, len(HEADS)), dtype=np.float32)
             nothing = empty.astype(np.bool_)
-            return StepResult({}, births, {}, empty, 0.0, nothing, nothing)
+            return StepResult({}, births, {}, empty, 0.0, nothing, nothing, empty[:, 0], empty[:, 0])
         plan = self._plan_of(batch)
         features = joined.features
         counter_block = counter_block_of(features, counters, batch.times[joined.rows])
@@ -105,7 +117,11 @@ class TrainingStep:
         shared, own = _leaf(laid_out.shared), _leaf(laid_out.own)
         logits = score(weights, network_inputs(shared, own, self._layout), _TORCH)
         probabilities: FloatArray = torch.sigmoid(logits.detach()).numpy()
-        loss = self._ranking_loss(logits, joined, probabilities)
+        watched = watched_seconds(joined)
+        taught = ranking_targets(
+            joined, watched, probabilities, self._output_weights, self._settings.skip_keep_rate
+        )
+        loss = _ranking_loss(logits, taught)
         engaged = np.flatnonzero(
             is_positive(joined.labels[:, HEAD_INDEX["engage"]]) & (features.ids["content"] != MISSING_KEY)
         )
@@ -124,21 +140,8 @@ class TrainingStep:
         sums.add_inputs(_gradient(shared), _gradient(own), self._layout)
         if towers is not None:
             towers.add_gradients(sums)
-        return self._result(plan, sums.sums(), weights, births, joined, probabilities, float(loss.detach()))
-
-    def _ranking_loss(
-        self, logits: torch.Tensor, joined: JoinedExamples, probabilities: FloatArray
-    ) -> torch.Tensor:
-        """Binary cross-entropy per head and row, weighted by head and by kind of label, summed."""
-        offsets, weights = corrected_for_sampling(
-            joined.labels,
-            label_weights(joined.labels, probabilities) * self._head_weights,
-            self._settings.skip_keep_rate,
-        )
-        targets = is_positive(joined.labels).astype(np.float32)
-        return functional.binary_cross_entropy_with_logits(
-            logits + _tensor(offsets), _tensor(targets), _tensor(weights), reduction="sum"
-        )
+        gradients = _Gradients(sums.sums(), {name: _gradient(weight) for name, weight in weights.items()})
+        return self._result(plan, gradients, births, joined, probabilities, watched, float(loss.detach()))
 
     def _retrieval_loss(
         self, people: torch.Tensor, contents: torch.Tensor, keys: IdArray, popularity: FloatArray
@@ -158,41 +161,50 @@ class TrainingStep:
     def _result(
         self,
         plan: Mapping[str, SlotPlan],
-        row_gradients: Mapping[str, FloatArray],
-        weights: Mapping[str, torch.Tensor],
+        gradients: _Gradients,
         births: dict[str, Rows],
         joined: JoinedExamples,
         probabilities: FloatArray,
+        watched: FloatArray,
         loss: float,
     ) -> StepResult:
         """Clip, check and put together what `run` returns."""
         num_rows = len(joined)
-        dense = {name: _gradient(weight) / np.float32(num_rows) for name, weight in weights.items()}
+        dense = {name: gradient / np.float32(num_rows) for name, gradient in gradients.dense.items()}
         norm = norm_of(dense.values())
-        if not np.isfinite([loss, norm, norm_of(row_gradients.values())]).all():
+        if not np.isfinite([loss, norm, norm_of(gradients.rows.values())]).all():
             raise NonFiniteLossError(f"loss {loss}, gradient norm {norm} in a batch of {num_rows} rows")
         shrink = np.float32(min(1.0, self._settings.dense_gradient_clip / max(norm, 1e-12)))
         return StepResult(
             rows={
                 slot: RowGradients(
                     slot_plan.ids,
-                    clipped_rows(row_gradients[slot], self._settings.row_gradient_clip),
+                    clipped_rows(gradients.rows[slot], self._settings.row_gradient_clip),
                     slot_plan.counts,
                 )
                 for slot, slot_plan in plan.items()
             },
             births=births,
             dense={name: gradient * shrink for name, gradient in dense.items()},
-            probabilities=probabilities,
+            probabilities=probabilities[:, : len(HEADS)],
             loss=loss / num_rows,
             trained=is_trained(joined.labels),
             targets=is_positive(joined.labels),
+            expected_seconds=expected_seconds(probabilities[:, OUTPUTS.index(WATCH_TIME)]),
+            watched_seconds=watched,
         )
 
     def _plan_of(self, batch: ExampleBatch) -> dict[str, SlotPlan]:
         if self._planned is None or self._planned[0] is not batch:
             self._planned = (batch, {} if batch.joined is None else plan_rows(batch.joined.features))
         return self._planned[1]
+
+
+def _ranking_loss(logits: torch.Tensor, taught: RankingTargets) -> torch.Tensor:
+    """Weighted cross-entropy, summed over rows and outputs."""
+    return functional.binary_cross_entropy_with_logits(
+        logits + _tensor(taught.offsets), _tensor(taught.targets), _tensor(taught.weights), reduction="sum"
+    )
 
 
 class _TorchOperations:

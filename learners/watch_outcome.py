@@ -43,3 +43,15 @@ def watch_outcome(event: Mapping[str, Any], duration: float) -> WatchOutcome:
         enough = duration if 0 < duration < LONG_VIEW_SECONDS else LONG_VIEW_SECONDS
         long_view = event_type == "complete_view" or (watched is not None and watched >= enough)
     return WatchOutcome(event_type != "skip", long_view, complete)
+
+
+def judged_watching(event: dict[str, Any], duration: float) -> tuple[dict[str, Any], WatchOutcome]:
+    """Return a terminal event with the seconds that it leaves out filled in where they can be told, and its
+    outcome: a skip without a time is none watched, a complete view all `duration` of the content."""
+    outcome = watch_outcome(event, duration)
+    if "watch_duration" not in event:
+        if event["event_type"] == "skip":
+            event = {**event, "watch_duration": 0.0}
+        elif event["event_type"] == "complete_view" and duration > 0:
+            event = {**event, "watch_duration": duration}
+    return event, outcome

@@ -31,6 +31,12 @@ HEADS: tuple[str, ...] = (
 
 HEAD_INDEX = {name: index for index, name in enumerate(HEADS)}
 
+WATCH_TIME = "watch_time"
+
+OUTPUTS: tuple[str, ...] = (*HEADS, WATCH_TIME)
+"""What the model predicts, in the order of its columns: the heads, whose truth are labels, and the time that
+will be watched (`learners/watch_time.py`), whose truth is `JoinedExamples.watch_seconds`."""
+
 
 class LabelKind(IntEnum):
     """What one event says about one head of the impression it belongs to.

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from messages.examples import HEADS
+import numpy as np
+
+from learners.watch_time import expected_seconds
+from messages.examples import OUTPUTS, WATCH_TIME
 from messages.identifiers import partition_of
 from messages.updates import Position
 from serve_app.explanations import reasons_of, shortness_of
@@ -85,7 +88,8 @@ def _items(slate: RankedSlate, replica: ModelReplica, explain: bool) -> list[dic
             scored.candidates.retrieval_scores.tolist(),
             strict=True,
         ):
-            item["heads"] = {head: _number(value) for head, value in zip(HEADS, heads, strict=True)}
+            item["heads"] = {head: _number(value) for head, value in zip(OUTPUTS, heads, strict=True)}
+            item["watch_seconds"] = _watch_seconds(heads)
             item["propensity"] = round(propensity, 6)
             item["explored"] = was_explored
             item["retrieval_score"] = _number(retrieval_score)
@@ -103,6 +107,7 @@ def about_content(
         return {"content_id": content_id, "in_slate": False, "why": "no such content is being served"}
     served = [] if slate.scored is None else slate.scored.contents.content_ids
     scored, in_slate = considered.scored, content_id in served
+    heads = scored.probabilities[0].tolist()
     if in_slate:
         why = f"proposed by {', '.join(considered.proposed_by)}"
     elif considered.removed_by is not None:
@@ -116,9 +121,8 @@ def about_content(
         "in_slate": in_slate,
         "why": why,
         "score": _number(float(scored.scores[0])),
-        "heads": {
-            head: _number(value) for head, value in zip(HEADS, scored.probabilities[0].tolist(), strict=True)
-        },
+        "heads": {head: _number(value) for head, value in zip(OUTPUTS, heads, strict=True)},
+        "watch_seconds": _watch_seconds(heads),
     }
 
 
@@ -133,6 +137,12 @@ def _stages(trace: StageTrace) -> list[dict[str, Any]]:
         }
         for record in trace.records
     ]
+
+
+def _watch_seconds(heads: list[float]) -> float | None:
+    """Return the expected seconds of watching. heads: one value per output."""
+    share = np.array([heads[OUTPUTS.index(WATCH_TIME)]], dtype=np.float32)
+    return _number(float(expected_seconds(share)[0]))
 
 
 def _number(value: float) -> float | None:

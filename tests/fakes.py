@@ -12,7 +12,7 @@ from learners.user_state import UserState
 from messages.arrays import FloatArray, IdArray
 from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
-from messages.examples import HEADS
+from messages.examples import OUTPUTS
 from messages.features import FeatureBatch
 from messages.identifiers import key_of, keys_of, partition_of
 from messages.impressions import Impression, ModelVersion, RequestContext
@@ -154,7 +154,7 @@ class KnownModel:
         return self._taste
 
     def probabilities(self, request: RankingRequest, features: FeatureBatch) -> FloatArray:
-        probabilities = np.zeros((len(features), len(HEADS)), dtype=np.float32)
+        probabilities = np.zeros((len(features), len(OUTPUTS)), dtype=np.float32)
         probabilities[:, 0] = [self._chances.get(int(key), 0.5) for key in features.ids["content"]]
         return probabilities
 

@@ -87,8 +87,9 @@ class Candidates:
 class ScoredCandidates:
     """Candidates with their facts, counters and features, and what the scorers have said so far.
 
-    probabilities: of each head, float32 [n, len(HEADS)]. scores: float64 [n]. Both NaN until a scorer sets
-    them; NaN afterwards means that the model has no answer, and such contents come last.
+    probabilities: of each output, float32 [n, len(OUTPUTS)], the watch time's included, which is a share in
+    [0, 1] though no probability. scores: float64 [n]. Both NaN until a scorer sets them; NaN afterwards means
+    that the model has no answer, and such contents come last.
     """
 
     candidates: Candidates

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from messages.examples import HEADS
+from messages.examples import OUTPUTS
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import Candidates, ScoredCandidates
 from serve_app.pipeline.ranking_request import RankingRequest
@@ -28,6 +28,6 @@ class FeatureHydrator:
             contents,
             counters,
             self._model.features(request, contents, counters),
-            probabilities=np.full((len(candidates), len(HEADS)), np.nan, dtype=np.float32),
+            probabilities=np.full((len(candidates), len(OUTPUTS)), np.nan, dtype=np.float32),
             scores=np.full(len(candidates), np.nan),
         )

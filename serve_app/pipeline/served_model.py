@@ -32,7 +32,10 @@ class ServedModel(Protocol):
         ...
 
     def probabilities(self, request: RankingRequest, features: FeatureBatch) -> FloatArray:
-        """Return the probability of each head, float32 [n, len(HEADS)]."""
+        """Return the sigmoid of each output, float32 [n, len(OUTPUTS)].
+
+        Of a head its probability, of the watch time its share of it and a unit (`learners/watch_time.py`).
+        """
         ...
 
 

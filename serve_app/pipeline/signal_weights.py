@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from messages.arrays import DoubleArray
-from messages.examples import HEADS
+from messages.examples import OUTPUTS
 from messages.updates import COUNTER_TOTAL_INDEX
 from serve_app.pipeline.candidate import ScoredCandidates
 
@@ -22,8 +21,9 @@ RATE_SIGNALS: dict[str, str] = {
 }
 """Signals without a head of their own: how often everybody answers so to a content, by its counters."""
 
-SIGNALS: tuple[str, ...] = (*HEADS, *RATE_SIGNALS)
-"""What a weight can be given to: the heads (what this person will do, predicted), then the rates."""
+SIGNALS: tuple[str, ...] = (*OUTPUTS, *RATE_SIGNALS)
+"""What a weight can be given to: the heads (what this person will do, predicted; of the watch time the share
+of it and one unit, see `learners/watch_time.py`), then the rates."""
 
 MAX_WEIGHT = 1_000.0
 _PRIOR_WATCHINGS = 20.0
@@ -45,10 +45,9 @@ def checked_weights(raw: Mapping[str, Any]) -> dict[str, float]:
     for name, weight in raw.items():
         if name not in SIGNALS:
             raise SignalWeightsError(str(name), f"there is no such signal; there are {', '.join(SIGNALS)}")
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
-            raise SignalWeightsError(name, "must be a finite number")
-        if abs(weight) > MAX_WEIGHT:
-            raise SignalWeightsError(name, f"must lie between {-MAX_WEIGHT:g} and {MAX_WEIGHT:g}")
+        is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not is_number or not -MAX_WEIGHT <= weight <= MAX_WEIGHT:  # NaN is not between them either
+            raise SignalWeightsError(name, f"must be a number between {-MAX_WEIGHT:g} and {MAX_WEIGHT:g}")
         table[name] = float(weight)
     return table
 
@@ -70,7 +69,7 @@ class SignalWeights:
         counting = {name: weight for name, weight in table.items() if weight}
         heads = [name for name in counting if name not in RATE_SIGNALS]
         rates = [name for name in counting if name in RATE_SIGNALS]
-        self._head_columns = np.array([HEADS.index(name) for name in heads], dtype=np.int64)
+        self._head_columns = np.array([OUTPUTS.index(name) for name in heads], dtype=np.int64)
         self._head_weights = np.array([counting[name] for name in heads])
         self._rate_columns = [COUNTER_TOTAL_INDEX[RATE_SIGNALS[name]] for name in rates]
         self._rate_weights = np.array([counting[name] for name in rates])

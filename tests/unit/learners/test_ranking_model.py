@@ -29,7 +29,7 @@ from learners.watch_outcome import ContentTraits
 from messages.arrays import FloatArray, IdArray
 from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
-from messages.examples import HEADS
+from messages.examples import OUTPUTS
 from messages.features import FeatureBatch, IdBags
 from messages.identifiers import MISSING_KEY, mix
 from messages.impressions import RequestContext
@@ -121,7 +121,7 @@ def test_numpy_and_torch_give_the_same_scores() -> None:
         TorchOperations(),
     )
     trained = score(weights, inputs, TorchOperations()).numpy()
-    assert served.shape == (50, len(HEADS))
+    assert served.shape == (50, len(OUTPUTS))
     assert served.dtype == np.float32
     np.testing.assert_allclose(served, trained, atol=1e-5)
 
@@ -156,7 +156,7 @@ def test_a_batch_of_one_person_at_two_moments_is_not_one_request() -> None:
 def test_heads_start_at_their_base_rates() -> None:
     logits = score(DENSE, gather_inputs(request(), HashedRows(scale=0.0), LAYOUT))
     probabilities = 1 / (1 + np.exp(-logits.mean(axis=0)))
-    for head, probability in zip(HEADS, probabilities, strict=True):
+    for head, probability in zip(OUTPUTS, probabilities, strict=True):
         assert probability == pytest.approx(HEAD_PRIORS[head], rel=0.6)
 
 
@@ -167,7 +167,7 @@ def test_a_bias_moves_every_logit_by_itself() -> None:
     inputs.own[:, LAYOUT.bias_columns(("content",))] = 1.0
     plain = dict(DENSE)
     plain["first.own"] = DENSE["first.own"].copy()
-    plain["first.own"][:, : -len(HEADS)] = 0  # the wide part alone
+    plain["first.own"][:, : -len(OUTPUTS)] = 0  # the wide part alone
     np.testing.assert_allclose(
         score(plain, inputs) - score(plain, gather_inputs(features, HashedRows(0.0), LAYOUT)),
         np.ones_like(before),
@@ -188,7 +188,7 @@ def test_sizes_follow_the_settings() -> None:
     weights = initial_dense_weights(settings)
     assert slot_dimensions(settings)["user"] == slot_dimensions(settings)["content"] == 5
     assert slot_dimensions(settings)[RETRIEVAL_SLOT] == 7
-    assert weights["first.products"].shape == (2 * 4 + settings.category_dimension, 12 + len(HEADS))
+    assert weights["first.products"].shape == (2 * 4 + settings.category_dimension, 12 + len(OUTPUTS))
     assert weights["hidden1.weight"].shape == (12, 8)
     assert "hidden2.weight" not in weights
 

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from learners.features.schema import RETRIEVAL_SLOT
 from learners.training_settings import TrainingSettings
 from learners.training_step import TrainingStep
-from messages.examples import HEAD_INDEX, HEADS, LabelKind
+from messages.examples import HEAD_INDEX, HEADS, OUTPUTS, LabelKind
 from messages.identifiers import keys_of
 from tests.training_batches import DENSE, MODEL, batch_of, mixed_batch, rows_of, run, with_labels
 
@@ -83,14 +83,14 @@ def test_a_late_like_trains_its_head_alone_and_as_a_one() -> None:
     result = run(with_labels(batch, labels))
     assert np.flatnonzero(result.trained[0]).tolist() == [LIKE]
     assert result.targets[0, LIKE]
-    bias = result.dense["first.bias"][0, -len(HEADS) :]
+    bias = result.dense["first.bias"][0, -len(OUTPUTS) :]
     assert bias[LIKE] < 0
     assert np.flatnonzero(bias).tolist() == [LIKE]
 
 
 def test_a_head_without_weight_moves_nothing() -> None:
     settings = TrainingSettings(model=MODEL, head_weights={"engage": 1.0})
-    bias = run(mixed_batch(), settings).dense["first.bias"][0, -len(HEADS) :]
+    bias = run(mixed_batch(), settings).dense["first.bias"][0, -len(OUTPUTS) :]
     assert np.flatnonzero(bias).tolist() == [ENGAGE]
     with pytest.raises(ValidationError, match="no such heads"):
         TrainingSettings(head_weights={"clicks": 1.0})

@@ -96,7 +96,7 @@ def test_a_joined_row_carries_what_was_served(stage: Any, make_impression: Any) 
     np.testing.assert_array_equal(joined.served_scores, shown["scores"][[0, 2]])
     np.testing.assert_array_equal(joined.features.dense, shown["features"]["dense"][[0, 2]])
     np.testing.assert_array_equal(joined.features.counters, shown["features"]["counters"][[0, 2]])
-    np.testing.assert_array_equal(joined.watch_seconds, np.array([np.nan, 7], dtype=np.float32))
+    np.testing.assert_array_equal(joined.watch_seconds, np.array([0, 7], dtype=np.float32))
     assert joined.arms == ["treatment", "treatment"]
     assert joined.model_ids == ["two-tower", "two-tower"]
     assert joined.model_versions == ["born.7", "born.7"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from learners.user_state import UserState
-from messages.examples import HEADS
+from messages.examples import OUTPUTS
 from messages.identifiers import keys_of, partition_of
 from tests.fakes import NOW, content, replica_of
 
@@ -92,7 +92,7 @@ def test_explaining_adds_heads_propensity_and_stages(api) -> None:
     answer = api.get("/v1/feed/ada?limit=1&explain=true").json()
     item = answer["items"][0]
 
-    assert set(item["heads"]) == set(HEADS)
+    assert set(item["heads"]) == set(OUTPUTS)
     assert item["heads"]["engage"] == pytest.approx(29 / 30, abs=1e-6)
     assert item["propensity"] == 1
     assert item["explored"] is False
@@ -180,7 +180,7 @@ def test_asked_about_a_content_the_answer_says_how_it_scores_and_why_it_is_there
 
     assert there["in_slate"]
     assert there["score"] == pytest.approx(29 / 30, abs=1e-6)
-    assert set(there["heads"]) == set(HEADS)
+    assert set(there["heads"]) == set(OUTPUTS)
     assert not behind["in_slate"]
     assert behind["why"] == "it did not come among the first 3"
     assert served["why"] == "removed by the filter previously_served"

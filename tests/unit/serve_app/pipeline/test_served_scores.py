@@ -11,9 +11,11 @@ from learners.retrieval_model import content_vectors
 from learners.training_settings import TrainingSettings
 from learners.training_step import TrainingStep
 from learners.user_state import UserState
+from learners.watch_time import expected_seconds
 from messages.codec import pack, unpack
 from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
+from messages.examples import HEADS, OUTPUTS, WATCH_TIME
 from messages.features import FeatureBatch
 from messages.identifiers import key_of
 from messages.impressions import ModelVersion, RequestContext
@@ -120,10 +122,13 @@ def test_the_training_model_gives_the_logged_features_the_probabilities_that_wer
     values = {slot: replica.rows(slot, ids) for slot, ids in request.ids.items()}
     if stored.rows:
         values[USER_SLOT][request.ids[USER_SLOT] == key_of("ada")] = OWN_ROW
-    trained = step.run(batch, values, replica.dense, None).probabilities
+    trained = step.run(batch, values, replica.dense, None)
 
     assert len(slate) == 20
-    assert np.abs(trained - slate.scored.probabilities).max() < 1e-5
+    served = slate.scored.probabilities
+    assert np.abs(trained.probabilities - served[:, : len(HEADS)]).max() < 1e-5
+    seconds = expected_seconds(served[:, OUTPUTS.index(WATCH_TIME)])
+    np.testing.assert_allclose(trained.expected_seconds, seconds, rtol=1e-4)
     assert slate.scored.probabilities.std(axis=0).max() > 0.01  # it tells contents apart
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from messages.examples import HEADS
+from messages.examples import OUTPUTS
 from messages.identifiers import keys_of
 from messages.updates import COUNTER_TOTAL_INDEX, CounterRows
 from serve_app.pipeline.candidate import Candidates, Proposal, ScoredCandidates
@@ -32,7 +32,7 @@ def scored(**totals: list[int]) -> ScoredCandidates:
     rows = contents.find(keys_of(["a", "b"]))
     candidates = Candidates.of([Proposal.of(rows)], contents.content_keys, contents.creator_keys)
     hydrated = FeatureHydrator(replica, KnownModel()).hydrate(ranking_request(replica), candidates)
-    return replace(hydrated, probabilities=np.full((2, len(HEADS)), 0.5, dtype=np.float32))
+    return replace(hydrated, probabilities=np.full((2, len(OUTPUTS)), 0.5, dtype=np.float32))
 
 
 def test_a_content_that_everybody_skips_and_reports_pays_for_it() -> None:
@@ -71,18 +71,10 @@ def test_a_table_that_is_tried_holds_for_the_block_only_even_when_it_fails() -> 
 
 
 @pytest.mark.parametrize(
-    ("weight", "reason"),
-    [
-        (float("nan"), "finite"),
-        (float("inf"), "finite"),
-        ("2", "finite number"),
-        (True, "finite number"),
-        (None, "finite number"),
-        (-1_001, "between -1000 and 1000"),
-    ],
+    "weight", [float("nan"), float("inf"), 10**400, "2", True, None, -1_001]
 )
-def test_a_wrong_weight_names_its_signal(weight: object, reason: str) -> None:
-    with pytest.raises(SignalWeightsError, match=reason) as caught:
+def test_a_wrong_weight_names_its_signal(weight: object) -> None:
+    with pytest.raises(SignalWeightsError, match="a number between -1000 and 1000") as caught:
         checked_weights({"like": 1, "share": weight})
     assert caught.value.field == "share"
 
