@@ -59,6 +59,13 @@ def buckets_of(keys: IdArray) -> IntArray:
     return (mix(keys) >> np.uint64(56)).astype(np.int64)
 
 
+def key_of_buckets(buckets: IntArray) -> int:
+    """Return the 64-bit key of a set of buckets: two parties with the same key mean the same set."""
+    hosted = np.zeros(NUM_BUCKETS, dtype=np.bool_)
+    hosted[buckets] = True
+    return xxhash.xxh3_64_intdigest(np.packbits(hosted).tobytes())
+
+
 def partition_of(owner_id: str, num_partitions: int) -> int:
     """Return the partition in which everything of one user (or of one creator's uploads) keeps its order."""
     return key_of(owner_id) % num_partitions

@@ -109,13 +109,15 @@ class PullRequest:
     """Rows to read; nothing is inserted. A missing row reads as its initial value, a function of its id.
 
     ids: per slot, uint64 [m], unique. dense_newer_than: send dense weights changed after this version of the
-    shard, -1 for all, None for none. counter_ids: read from COUNTERS_GROUP, uint64 [m] unique.
+    shard, -1 for all, None for none. counter_ids: read from COUNTERS_GROUP, uint64 [m] unique. cut_for: key
+    of the buckets that the sender takes the shard to host (`key_of_buckets`); None is not checked.
     """
 
     group: str
     ids: Mapping[str, IdArray]
     dense_newer_than: int | None = None
     counter_ids: IdArray | None = None
+    cut_for: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,9 @@ class Update:
 
     epoch: of the owner of these partitions; lower ones than the shard has seen are refused. births: first
     values for rows that do not exist yet (a new content's, from its features). learning_rate_scale multiplies
-    each optimizer's own rate. stream_time: the newest row's time, epoch seconds.
+    each optimizer's own rate. stream_time: the newest row's time, epoch seconds. cut_for: key of the buckets
+    that the sender takes the shard to host (`key_of_buckets`): rows of a bucket that is not among them went
+    elsewhere, so a shard that hosts others must not move its positions. None is not checked.
     """
 
     group: str
@@ -146,6 +150,7 @@ class Update:
     counters: CounterRows | None = None
     learning_rate_scale: float = 1.0
     stream_time: float = 0.0
+    cut_for: int | None = None
 
 
 class UpdateOutcome(StrEnum):
@@ -160,6 +165,8 @@ class UpdateOutcome(StrEnum):
     """A bucket stands inside the span, or buckets disagree: reread positions and cut again."""
     STALE_EPOCH = "stale_epoch"
     """Another owner has taken these partitions; the sender must stop."""
+    MOVING = "moving"
+    """Buckets come or go just now, or it was cut for others than are here: cut again by the newest map."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,9 +66,9 @@ class BucketPositions:
         )
 
     def lowest(self) -> dict[int, Position]:
-        """Return, per partition, the position of the bucket that is furthest behind."""
+        """Return, per partition, the position of the bucket that is furthest behind; none of no buckets."""
         if not len(self.buckets):
-            return {partition: Position() for partition in range(self.num_partitions)}
+            return {}
         behind = np.argmin(self.examples, axis=0)
         return {
             partition: Position(

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from messages.arrays import FloatArray, IdArray, IntArray
-from messages.identifiers import NUM_BUCKETS, buckets_of, keys_of, mix
+from messages.identifiers import NUM_BUCKETS, buckets_of, key_of_buckets, keys_of, mix
 from messages.updates import CounterRows, PullReply, PullRequest, RowGradients, Rows, Update
 from parameter_server.dense_parameters import bucket_of_dense
 
@@ -53,6 +53,7 @@ class ShardRouter:
             raise ValueError(f"need one shard for each of {NUM_BUCKETS} buckets")
         self.shards: list[int] = [int(shard) for shard in np.unique(self._bucket_to_shard)]
         self._dense_shards: dict[str, int] = {}
+        self._keys = {shard: key_of_buckets(self.buckets_of_shard(shard)) for shard in self.shards}
 
     def buckets_of_shard(self, shard: int) -> IntArray:
         """Return the buckets that a shard hosts, int64."""
@@ -93,6 +94,7 @@ class ShardRouter:
                 counter_ids=None
                 if request.counter_ids is None or counter_places is None
                 else request.counter_ids[counter_places[shard]],
+                cut_for=self._keys[shard],
             )
         needed = [shard for shard in self.shards if _asks_something(requests[shard])]
         return {shard: requests[shard] for shard in needed or self.shards[:1]}
@@ -140,6 +142,7 @@ class ShardRouter:
                     if self.shard_of_dense(name) == shard
                 },
                 counters=None if counters is None else counters.get(shard),
+                cut_for=self._keys[shard],
             )
             for shard in self.shards
         }

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from messages.arrays import BoolArray, FloatArray, IdArray, IntArray
-from messages.identifiers import NUM_BUCKETS
 from messages.updates import (
     COUNTERS_GROUP,
     CounterRows,
@@ -20,16 +19,18 @@ from messages.updates import (
     PullRequest,
     ShardDelta,
     Update,
+    UpdateOutcome,
     UpdateReply,
 )
 from parameter_server.bucket_moves import drop_from, export_from, import_into, stands_at
 from parameter_server.group_state import GroupState
+from parameter_server.hosted_buckets import HostedBuckets, MovingBucketsError
 from parameter_server.positions import BucketPositions
 from parameter_server.settings import GroupSettings
 from parameter_server.table_group import TableGroup
 from parameter_server.update_checks import check_hosted
 
-__all__ = ["BucketPositions", "ParameterShard", "UnknownGroupError"]
+__all__ = ["BucketPositions", "MovingBucketsError", "ParameterShard", "UnknownGroupError"]
 
 
 class UnknownGroupError(LookupError):
@@ -46,14 +47,23 @@ class ParameterShard:
     def __init__(self, shard_id: int, buckets: IntArray, incarnation: str) -> None:
         self.shard_id = shard_id
         self.incarnation = incarnation
-        self.buckets: IntArray = np.unique(np.asarray(buckets, dtype=np.int64))
-        if len(self.buckets) and not 0 <= self.buckets[0] <= self.buckets[-1] < NUM_BUCKETS:
-            raise ValueError(f"buckets must lie in [0, {NUM_BUCKETS})")
-        self.hosted = np.zeros(NUM_BUCKETS, dtype=np.bool_)
-        self.hosted[self.buckets] = True
-        self.moves = 0
-        """How often buckets came or went: a copy in many steps must begin again after one."""
+        self._hosted = HostedBuckets(shard_id, buckets)
         self._groups: dict[str, TableGroup] = {}
+
+    @property
+    def buckets(self) -> IntArray:
+        """The buckets hosted now, rising, int64."""
+        return self._hosted.numbers
+
+    @property
+    def hosted(self) -> BoolArray:
+        """Which buckets are hosted, bool [NUM_BUCKETS]: a view that follows every move."""
+        return self._hosted.mask
+
+    @property
+    def moves(self) -> int:
+        """How often buckets came or went; a copy in many steps begins again after one."""
+        return self._hosted.moves
 
     def group_names(self) -> list[str]:
         return sorted(self._groups)
@@ -90,8 +100,10 @@ class ParameterShard:
         del self._groups[name]
 
     def pull(self, request: PullRequest) -> PullReply:
-        """Read rows, dense weights and counters. Raises ValueError for rows of other shards."""
+        """Read rows, dense weights and counters. Raises ValueError for rows of other shards, and
+        MovingBucketsError for a request that was cut for other buckets than are here."""
         group = self._group(request.group)
+        self._hosted.check_cut(request.cut_for)
         for slot, ids in request.ids.items():
             check_hosted(f"slot {slot!r}", ids, self.hosted)
         counters: CounterRows | None = None
@@ -117,7 +129,8 @@ class ParameterShard:
         numbers that are not finite).
         """
         group = self._group(update.group)
-        outcome = group.apply(update)
+        is_ours = self._hosted.is_cut_for(update.cut_for)
+        outcome = group.apply(update) if is_ours else UpdateOutcome.MOVING
         return UpdateReply(outcome, group.version)
 
     def erase(self, name: str, ids: Mapping[str, IdArray]) -> dict[str, int]:
@@ -126,9 +139,7 @@ class ParameterShard:
         ids: per slot, uint64 [m]; those of other shards are not here. Readers learn of it by `deltas_since`.
         """
         group = self._group(name)
-        group.read(
-            {slot: of_slot[:0] for slot, of_slot in ids.items()}
-        )  # names unknown slots before any change
+        group.read({slot: of_slot[:0] for slot, of_slot in ids.items()})  # unknown slots: before any change
         return group.erase(ids)
 
     def positions(self, name: str) -> BucketPositions:
@@ -161,9 +172,8 @@ class ParameterShard:
     def load_group(self, name: str, states: list[GroupState], settings: GroupSettings | None = None) -> None:
         """Make a group of saved states; buckets that none of them has begin empty.
 
-        The states hold hosted buckets only and share none (`GroupState.of_buckets`). settings: to be fitted
-        to, where slots may have come, gone, or changed dimension; those saved where left out. Raises
-        ValueError if the group exists or the states differ in layout.
+        The states hold hosted buckets only and share none. settings: to be fitted to, where slots may have
+        come, gone, or changed dimension. Raises ValueError if the group exists or the states differ in layout.
         """
         if name in self._groups:
             raise ValueError(f"group {name!r} exists; restore before it is created")
@@ -182,7 +192,7 @@ class ParameterShard:
 
         Raises ValueError for a bucket that is not hosted.
         """
-        wanted = self._buckets(buckets, hosted=True)
+        wanted = self._hosted.mask_of(buckets)
         return {name: export_from(group, wanted) for name, group in self._groups.items()}
 
     def drop_buckets(self, exported: Mapping[str, GroupState]) -> None:
@@ -194,13 +204,21 @@ class ParameterShard:
         if exported.keys() != self._groups.keys():
             raise ValueError(f"groups {sorted(exported)} were exported, {self.group_names()} are here")
         buckets = np.unique(np.concatenate([state.positions.buckets for state in exported.values()]))
-        wanted = self._buckets(buckets, hosted=True)
+        self._hosted.mask_of(buckets)
         for name, state in exported.items():
             if not stands_at(self._groups[name], state.positions):
                 raise ValueError(f"group {name!r} has gone on since buckets {buckets.tolist()} were exported")
+        self.forget_buckets(buckets)
+
+    def forget_buckets(self, buckets: IntArray) -> None:
+        """Forget hosted buckets that are another shard's, whatever they have learned here since it got them.
+
+        Safe, since that shard has kept their positions: what they learned here is learned there again.
+        """
+        wanted = self._hosted.mask_of(buckets)
         for group in self._groups.values():
             drop_from(group, wanted)
-        self._host(buckets, False)
+        self._hosted.remove(buckets)
 
     def import_buckets(self, exported: Mapping[str, GroupState]) -> None:
         """Host buckets of another shard at the positions they stood at there.
@@ -213,26 +231,10 @@ class ParameterShard:
         for name, state in exported.items():
             if not state.settings.has_same_layout(self._groups[name].settings):
                 raise ValueError(f"group {name!r} has another layout here")
-            self._buckets(state.positions.buckets, hosted=False)
-        for state in exported.values():
-            self._host(state.positions.buckets, True)
+            self._hosted.check_absent(state.positions.buckets)
         for name, state in exported.items():
+            self._hosted.add(state.positions.buckets)
             import_into(self._groups[name], state)
-
-    def _buckets(self, buckets: IntArray, *, hosted: bool) -> BoolArray:
-        wanted = np.zeros(NUM_BUCKETS, dtype=np.bool_)
-        wanted[buckets] = True
-        wrong = np.flatnonzero(wanted & (self.hosted != hosted))
-        if len(wrong):
-            raise ValueError(
-                f"buckets {wrong.tolist()} are {'not ' if hosted else ''}hosted by shard {self.shard_id}"
-            )
-        return wanted
-
-    def _host(self, buckets: IntArray, hosted: bool) -> None:
-        self.hosted[buckets] = hosted  # in place: groups look at the same array
-        self.buckets = np.flatnonzero(self.hosted)
-        self.moves += 1
 
     def group(self, name: str) -> TableGroup:
         """Return a group, for copies and inspection. Raises UnknownGroupError."""
