@@ -172,8 +172,8 @@ class ParameterShard:
     def load_group(self, name: str, states: list[GroupState], settings: GroupSettings | None = None) -> None:
         """Make a group of saved states; buckets that none of them has begin empty.
 
-        The states hold hosted buckets only and share none. settings: to be fitted to, where slots may have
-        come, gone, or changed dimension. Raises ValueError if the group exists or the states differ in layout.
+        The states hold hosted buckets only and share none. settings: to be fitted to, where slots have come,
+        gone, or changed dimension. Raises ValueError if the group exists or the states differ in layout.
         """
         if name in self._groups:
             raise ValueError(f"group {name!r} exists; restore before it is created")
