@@ -20,6 +20,7 @@ from foryou.cli_options import (
     refusing,
     settings_from,
 )
+from foryou.config_import_cli import config_app
 from foryou.console import print_report, progress_console, result_console
 from foryou.experiment_cli import register as register_experiment_commands
 from foryou.snapshot_cli import snapshot_app
@@ -35,6 +36,7 @@ app.add_typer(content_app, name="content")
 
 register_experiment_commands(app)
 app.add_typer(snapshot_app, name="snapshot")
+app.add_typer(config_app, name="config")
 
 
 @app.command()
