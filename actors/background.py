@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable
 
 logger = logging.getLogger(__name__)
 
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
+_PROVEN_SECONDS = 3.0
+"""A run that lasts so long has got over what ended the one before."""
+
 
 class BackgroundTask:
-    """Runs `main(stop)` on an own event loop until it returns, fails, or `stop` is set.
+    """Runs `main(stop)` on an own event loop until it returns or `stop` is set; begins it again if it fails.
 
-    A failure is kept and shown by `failure`: whoever supervises asks, and nothing dies unseen.
+    `main` must find out by itself where to go on. Pauses between runs double, from 0.2 s to 5 s. An error in
+    `stays_down` needs an operator (or says that somebody else does the work now): it ends the task for good.
     """
 
-    def __init__(self, name: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        main: Callable[[asyncio.Event], Awaitable[None]],
+        *,
+        stays_down: tuple[type[Exception], ...] = (),
+    ) -> None:
         self._main = main
         self._name = name
-        self._failure: BaseException | None = None
+        self._stays_down = stays_down
+        self._failure: Exception | None = None
+        self._run_began = 0.0
+        self._num_restarts = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._started = threading.Event()
@@ -31,30 +48,54 @@ class BackgroundTask:
 
     @property
     def failure(self) -> str | None:
-        """What ended it, where it ended by itself."""
-        return None if self._failure is None else f"{type(self._failure).__name__}: {self._failure}"
+        """What ended it, or what ended its last run while the present one has not proved itself."""
+        error = self._failure
+        if error is None or (self.is_running and time.monotonic() - self._run_began >= _PROVEN_SECONDS):
+            return None
+        return f"{type(error).__name__}: {error}"
 
     @property
     def is_running(self) -> bool:
+        """Whether it works, or will again by itself."""
         return self._thread.is_alive()
+
+    @property
+    def num_restarts(self) -> int:
+        return self._num_restarts
 
     def stop(self, timeout: float = 5.0) -> None:
         """Ask it to end and wait. Raises TimeoutError where it does not."""
         if self._loop is not None and self._stop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
+            with contextlib.suppress(RuntimeError):  # its loop closed just now: it ended by itself
+                self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(timeout)
         if self._thread.is_alive():
             raise TimeoutError(f"{self._name} did not stop within {timeout} s")
 
     def _run(self) -> None:
-        try:
-            asyncio.run(self._hold())
-        except Exception as error:
-            logger.exception("%s ended", self._name)
-            self._failure = error
+        asyncio.run(self._supervise())
 
-    async def _hold(self) -> None:
+    async def _supervise(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
+        self._stop = stop = asyncio.Event()
         self._started.set()
-        await self._main(self._stop)
+        pause = _FIRST_PAUSE_SECONDS
+        while not stop.is_set():
+            self._run_began = time.monotonic()
+            try:
+                await self._main(stop)
+                return
+            except self._stays_down as error:
+                logger.exception("%s stays down", self._name)
+                self._failure = error
+                return
+            except Exception as error:
+                logger.exception("%s failed, beginning again in %.1f s", self._name, pause)
+                if time.monotonic() - self._run_began >= _PROVEN_SECONDS:
+                    pause = _FIRST_PAUSE_SECONDS
+                self._run_began = float("inf")  # between two runs the failure shows
+                self._failure = error
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+            self._num_restarts += 1
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -9,8 +9,9 @@ from typing import Any
 from actors.background import BackgroundTask
 from actors.connections import Connections, EndpointSettings
 from actors.epochs import take_epoch
-from actors.examples_follower import BatchingSettings, ExamplesFollower
+from actors.examples_follower import NEEDS_OPERATOR, BatchingSettings, ExamplesFollower
 from actors.parameter_client import ParameterClient
+from actors.streams import stream_incarnation
 from learners.batch_updates import counter_update
 from messages.updates import COUNTERS_GROUP
 
@@ -30,13 +31,16 @@ class CounterWriter:
         self._partitions = list(partitions)
         self._batching = batching
         self._num_examples = 0
-        self._task = BackgroundTask("counter-writer", self._run)
+        self._epoch = 0
+        self._follower: ExamplesFollower | None = None
+        self._task = BackgroundTask("counter-writer", self._run, stays_down=NEEDS_OPERATOR)
         self._task.start()
 
     def status(self) -> dict[str, Any]:
         return {
             "running": self._task.is_running,
-            "failure": self._task.failure,
+            "failure": self._task.failure or (self._follower and self._follower.waiting_for),
+            "restarts": self._task.num_restarts,
             "examples": self._num_examples,
         }
 
@@ -45,14 +49,18 @@ class CounterWriter:
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with await Connections.open(self._endpoints, "counter-writer") as connections:
-            epoch = await take_epoch(connections, COUNTERS_GROUP)
-            follower = ExamplesFollower(
+            self._epoch = epoch = await take_epoch(connections, COUNTERS_GROUP, self._epoch)
+            namespace = connections.namespace
+            self._follower = follower = ExamplesFollower(
                 connections.js,
-                connections.namespace,
+                namespace,
                 self._client,
                 COUNTERS_GROUP,
                 self._partitions,
                 self._batching,
+                await stream_incarnation(
+                    connections.js, connections.redis, namespace, namespace.examples_stream
+                ),
             )
             await follower.reopen()
             while not stop.is_set():

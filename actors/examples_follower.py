@@ -12,10 +12,11 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from pydantic import BaseModel, ConfigDict, Field
 
+from actors.epochs import OvertakenError
 from actors.names import Namespace, partition_of_subject
 from actors.parameter_client import ParameterClient
-from actors.streams import StreamReader
-from learners.span_cutter import ExamplesMessage, MiniBatch, SpanCutter
+from actors.streams import StreamReader, StreamRecreatedError, StreamTrimmedError
+from learners.span_cutter import ExamplesMessage, LostExamplesError, MiniBatch, SpanCutter
 from messages.examples import ExampleBatch, ExamplesHeader
 from messages.updates import Update, UpdateOutcome
 
@@ -43,7 +44,11 @@ class BatchingSettings(BaseModel):
 
 
 class OwnershipLostError(Exception):
-    """Another owner with a higher epoch feeds this group: this one must stop."""
+    """Another owner with a higher epoch feeds this group: this one must claim it again, or stop."""
+
+
+NEEDS_OPERATOR = (OvertakenError, LostExamplesError, StreamTrimmedError, StreamRecreatedError)
+"""What a follower must not get over by itself: somebody else has the work, or events would be skipped."""
 
 
 class ExamplesFollower:
@@ -57,7 +62,9 @@ class ExamplesFollower:
         group: str,
         partitions: Sequence[int],
         settings: BatchingSettings,
+        created: str | None = None,
     ) -> None:
+        """created: when the EXAMPLES was made that the positions belong to (`stream_incarnation`)."""
         self._js = js
         self._namespace = namespace
         self._client = client
@@ -67,6 +74,9 @@ class ExamplesFollower:
         self._cutter = SpanCutter({})
         self._reader: StreamReader | None = None
         self._first_waiting_since = 0.0
+        self._created = created
+        self.waiting_for: str | None = None
+        """What the broker answers while this waits for it."""
 
     async def reopen(self) -> None:
         """Stand where the parameter server stands (at start, or after its answers said so)."""
@@ -81,7 +91,11 @@ class ExamplesFollower:
         )
         subjects = [self._namespace.examples_subject(partition) for partition in self._partitions]
         self._reader = StreamReader(
-            self._js, self._namespace.examples_stream, subjects, self._cutter.start_sequence
+            self._js,
+            self._namespace.examples_stream,
+            subjects,
+            self._cutter.start_sequence,
+            created=self._created,
         )
         self._first_waiting_since = 0.0
 
@@ -128,9 +142,11 @@ class ExamplesFollower:
         patience = self._settings.max_wait_seconds if waiting else _IDLE_FETCH_SECONDS
         try:
             stored = await self._reader.fetch(_FETCH_MESSAGES, max(patience, 0.001))
-        except NatsError:
+        except NatsError as error:
+            self.waiting_for = f"reads EXAMPLES again: {error or type(error).__name__}"
             await asyncio.sleep(_RETRY_SECONDS)
             return
+        self.waiting_for = None
         for message in stored:
             self._cutter.add(
                 ExamplesMessage(

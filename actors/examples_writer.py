@@ -20,6 +20,10 @@ class PartitionTakenError(Exception):
     """Another writer has appended to this partition: this joiner is a zombie and must stop."""
 
 
+class ExamplesTrimmedError(Exception):
+    """The stored states are older than EXAMPLES reaches back: they must be rebuilt."""
+
+
 class AppendUnansweredError(Exception):
     """The broker gave no answer; whether the message is stored is unknown until the last one is read."""
 
@@ -56,6 +60,30 @@ class ExamplesWriter:
         assert message.seq is not None
         self._last_sequence = message.seq
         return LastExamples(message.seq, ExamplesHeader.from_headers(message.headers))
+
+    async def replay_from(self, feed_position: int) -> int:
+        """Return how far back FEED must be read to go on where the stored states stand, at `feed_position`.
+
+        Each message says it for what stood one message before it. States are one message behind EXAMPLES at
+        most, unless the store lost its tail: then one message after the other is looked at, backwards. Raises
+        ExamplesTrimmedError where EXAMPLES no longer reaches back so far.
+        """
+        if not feed_position:
+            return 1
+        last = await self.read_last()
+        header, earliest = last.header, feed_position + 1
+        while header is not None:
+            earliest = min(earliest, header.replay_from)
+            if header.feed_position <= feed_position or not header.previous:
+                break
+            try:
+                message = await self._js.get_msg(self._stream, header.previous)
+            except NotFoundError as error:
+                raise ExamplesTrimmedError(
+                    f"{self._subject}: states stand at {feed_position}, before what EXAMPLES still holds"
+                ) from error
+            header = ExamplesHeader.from_headers(message.headers)
+        return earliest
 
     async def append(
         self, batch: ExampleBatch, feed_position: int, watermark: float, replay_from: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -12,18 +13,38 @@ from nats.errors import Error as NatsError
 
 from actors.background import BackgroundTask
 from actors.connections import Connections, EndpointSettings
-from actors.joiner_partition import JoinerPartition
+from actors.epochs import OvertakenError, take_epoch
+from actors.examples_writer import ExamplesTrimmedError
+from actors.joiner_partition import JoinerPartition, StatesAheadError
 from actors.names import partition_of_subject
-from actors.streams import StreamMessage, StreamReader
+from actors.streams import (
+    StreamMessage,
+    StreamReader,
+    StreamRecreatedError,
+    StreamTrimmedError,
+    stream_incarnation,
+)
 from learners.joiner import JoinerSettings
 
 _FETCH_MESSAGES = 256
 _FETCH_SECONDS = 0.5
 _RETRY_SECONDS = 0.2
+_NOTE_SECONDS = 5.0
+_STAYS_DOWN = (
+    OvertakenError,
+    StatesAheadError,
+    ExamplesTrimmedError,
+    StreamTrimmedError,
+    StreamRecreatedError,
+)
 
 
 class JoinerActor:
-    """Starts to work when constructed, so that an actor that was restarted goes on by itself."""
+    """Starts to work when constructed, so that an actor that was restarted goes on by itself.
+
+    What another joiner wrote meanwhile ends a run. The next run claims the partitions again: it goes on after
+    a predecessor's late write, and stops for good where a successor holds them.
+    """
 
     def __init__(
         self, endpoints: EndpointSettings, settings: JoinerSettings, partitions: Sequence[int]
@@ -31,9 +52,12 @@ class JoinerActor:
         self._endpoints = endpoints
         self._settings = settings
         self._partitions = dict.fromkeys(partitions)
+        self._epochs = dict.fromkeys(partitions, 0)
         self._writer = f"joiner-{uuid.uuid4().hex[:12]}"
         self._drivers: dict[int, JoinerPartition] = {}
-        self._task = BackgroundTask("joiner", self._run)
+        self._broker_failure: str | None = None
+        self._noted_at = 0.0
+        self._task = BackgroundTask("joiner", self._run, stays_down=_STAYS_DOWN)
         self._task.start()
 
     def status(self) -> dict[str, Any]:
@@ -42,9 +66,11 @@ class JoinerActor:
         totals: Counter[str] = Counter({"examples": 0, "dead_letters": 0})
         for _, driver in drivers:
             totals.update(driver.statistics())
+        waiting = next((driver.waiting_for for _, driver in drivers if driver.waiting_for), None)
         return {
             "running": self._task.is_running,
-            "failure": self._task.failure,
+            "failure": self._task.failure or waiting or self._broker_failure,
+            "restarts": self._task.num_restarts,
             **totals,
             "positions": {partition: driver.position for partition, driver in drivers},
         }
@@ -54,27 +80,41 @@ class JoinerActor:
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with await Connections.open(self._endpoints, self._writer) as connections:
+            for partition, held in self._epochs.items():
+                self._epochs[partition] = await take_epoch(connections, f"joiner-{partition}", held)
             drivers = {
                 partition: JoinerPartition(connections, partition, self._settings, self._writer)
                 for partition in self._partitions
             }
             starts = await asyncio.gather(*(driver.resume() for driver in drivers.values()))
             self._drivers = drivers
-            namespace = connections.namespace
-            reader = StreamReader(
-                connections.js,
-                namespace.feed_stream,
-                [namespace.feed_subject(partition) for partition in self._partitions],
-                min(starts, default=1),
-            )
+            reader = await self._reader(connections, min(starts, default=1))
             while not stop.is_set():
                 try:
                     messages = await reader.fetch(_FETCH_MESSAGES, _FETCH_SECONDS)
-                except NatsError:
+                except NatsError as error:
+                    self._broker_failure = f"reads FEED again: {error or type(error).__name__}"
                     await asyncio.sleep(_RETRY_SECONDS)
                     continue
+                self._broker_failure = None
                 await self._handle(messages)
+                await self._note_read(connections, reader)
             await reader.close()
+
+    async def _reader(self, connections: Connections, start: int) -> StreamReader:
+        """Return a reader that notices if FEED was trimmed while no joiner ran."""
+        namespace = connections.namespace
+        noted = await connections.redis.mget(self._read_keys(connections))
+        return StreamReader(
+            connections.js,
+            namespace.feed_stream,
+            [namespace.feed_subject(partition) for partition in self._partitions],
+            start,
+            read_to=None if None in noted else min(map(int, noted), default=None),
+            created=await stream_incarnation(
+                connections.js, connections.redis, namespace, namespace.feed_stream
+            ),
+        )
 
     async def _handle(self, messages: list[StreamMessage]) -> None:
         by_partition: dict[int, list[StreamMessage]] = defaultdict(list)
@@ -83,3 +123,14 @@ class JoinerActor:
         await asyncio.gather(
             *(self._drivers[partition].handle(stretch) for partition, stretch in by_partition.items())
         )
+
+    async def _note_read(self, connections: Connections, reader: StreamReader) -> None:
+        """Keep up to where nothing is unread: a partition's own position stands still while it is idle, so it
+        cannot tell whether what was trimmed after it was its own."""
+        now = time.monotonic()
+        if reader.read_to is not None and now - self._noted_at >= _NOTE_SECONDS:
+            await connections.redis.mset(dict.fromkeys(self._read_keys(connections), reader.read_to))
+            self._noted_at = now
+
+    def _read_keys(self, connections: Connections) -> list[str]:
+        return [connections.namespace.key("feed-read", partition) for partition in self._partitions]

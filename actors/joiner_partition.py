@@ -56,6 +56,8 @@ class JoinerPartition:
         self._moved = 0
         self._next = 1
         self._last_append_time = 0.0
+        self.waiting_for: str | None = None
+        """What the broker or the store answers while this partition waits for it."""
         self.num_examples = 0
         self._num_unreadable = 0
 
@@ -68,7 +70,7 @@ class JoinerPartition:
             raise StatesAheadError(
                 f"partition {self._partition}: states stand at {self._moved}, EXAMPLES at {self._released}"
             )
-        self._next = 1 if last.header is None else min(last.header.replay_from, self._moved + 1)
+        self._next = min(await self._writer.replay_from(self._moved), self._moved + 1)
         return self._next
 
     @property
@@ -117,7 +119,7 @@ class JoinerPartition:
             if len(release.batch) == 0 and not replayed and idle and not release.states:
                 return
             batch: ExampleBatch = release.batch
-            await _until_answered(
+            await self._until_answered(
                 lambda: self._writer.append(
                     batch, release.feed_position, release.watermark, release.replay_from
                 )
@@ -125,13 +127,13 @@ class JoinerPartition:
             self._released = release.feed_position
             self._last_append_time = now
             self.num_examples += len(batch)
-        await _until_answered(lambda: self._states.store(release.states, release.feed_position))
+        await self._until_answered(lambda: self._states.store(release.states, release.feed_position))
         self._moved = release.feed_position
 
     async def _load_users(self, messages: Sequence[FeedMessage]) -> None:
         missing = dict.fromkeys(user for message in messages for user in self._joiner.missing_users(message))
         if missing:
-            self._joiner.load_users(await _until_answered(lambda: self._states.load(missing)))
+            self._joiner.load_users(await self._until_answered(lambda: self._states.load(missing)))
 
     def _decode(self, message: StreamMessage) -> FeedMessage | DeadLetter:
         try:
@@ -149,24 +151,28 @@ class JoinerPartition:
                 Header.MSG_ID: f"{sequence}.{index}",
             }
             raw = letter.raw if isinstance(letter.raw, bytes) else msgpack.packb(letter.raw, default=repr)
-            await _until_answered(
+            await self._until_answered(
                 lambda raw=raw, headers=headers: self._connections.js.publish(
                     namespace.dead_subject, raw, stream=namespace.dead_stream, headers=headers
                 )
             )
 
-
-async def _until_answered(action: Callable[[], Awaitable[_Result]]) -> _Result:
-    """Wait out a dead broker or store. Each action is safe to repeat: fenced, absolute, or read-only."""
-    while True:
-        try:
-            return await action()
-        except (
-            AppendUnansweredError,
-            NatsError,
-            StoreConnectionError,
-            StoreTimeoutError,
-            TimeoutError,
-        ) as error:
-            logger.warning("waiting for broker or store: %s", error or type(error).__name__)
-            await asyncio.sleep(_RETRY_SECONDS)
+    async def _until_answered(self, action: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Wait out a dead broker or store, or a full stream. Each action is safe to repeat: fenced, absolute,
+        or read-only."""
+        while True:
+            try:
+                result = await action()
+            except (
+                AppendUnansweredError,
+                NatsError,
+                StoreConnectionError,
+                StoreTimeoutError,
+                TimeoutError,
+            ) as error:
+                self.waiting_for = f"waits: {error or type(error).__name__}"
+                logger.warning("partition %d %s", self._partition, self.waiting_for)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                self.waiting_for = None
+                return result

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from actors.background import BackgroundTask
 from actors.connections import Connections, EndpointSettings
 from actors.epochs import take_epoch
-from actors.examples_follower import BatchingSettings, ExamplesFollower
+from actors.examples_follower import NEEDS_OPERATOR, BatchingSettings, ExamplesFollower
 from actors.parameter_client import ParameterClient
+from actors.streams import stream_incarnation
 from learners.batch_updates import counter_update, model_update
 from learners.learning_guard import LearningGuard
 from learners.skip_sampling import sample_skips
@@ -59,14 +60,17 @@ class LearnerActor:
         self._step = TrainingStep(training)
         self._guard = LearningGuard(training.guard)
         self._progress = LearnerProgress()
-        self._task = BackgroundTask(f"learner-{settings.group}", self._run)
+        self._epochs = {settings.group: 0} | ({COUNTERS_GROUP: 0} if settings.writes_counters else {})
+        self._follower: ExamplesFollower | None = None
+        self._task = BackgroundTask(f"learner-{settings.group}", self._run, stays_down=NEEDS_OPERATOR)
         self._task.start()
 
     def status(self) -> dict[str, Any]:
         """Say how far it is and how good: examples, progressive AUC and log loss by head."""
         return {
             "running": self._task.is_running,
-            "failure": self._task.failure,
+            "failure": self._task.failure or (self._follower and self._follower.waiting_for),
+            "restarts": self._task.num_restarts,
             **self._progress.report(),
             **self._guard.report(),
         }
@@ -76,18 +80,19 @@ class LearnerActor:
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with await Connections.open(self._endpoints, f"learner-{self._settings.group}") as connections:
-            epoch = await take_epoch(connections, self._settings.group)
-            if self._settings.writes_counters:
-                counters_epoch = await take_epoch(connections, COUNTERS_GROUP)
-            else:
-                counters_epoch = 0
-            follower = ExamplesFollower(
+            for group, held in self._epochs.items():
+                self._epochs[group] = await take_epoch(connections, group, held)
+            namespace = connections.namespace
+            self._follower = follower = ExamplesFollower(
                 connections.js,
-                connections.namespace,
+                namespace,
                 self._client,
                 self._settings.group,
                 self._partitions,
                 self._settings.batching,
+                await stream_incarnation(
+                    connections.js, connections.redis, namespace, namespace.examples_stream
+                ),
             )
             await follower.reopen()
             while not stop.is_set():
@@ -97,9 +102,14 @@ class LearnerActor:
                 batch = mini_batch.batch()
                 result = await self._train_or_quarantine(connections, mini_batch, batch)
                 if self._settings.writes_counters:
-                    await self._client.push(counter_update(counters_epoch, mini_batch, batch))
+                    await self._client.push(counter_update(self._epochs[COUNTERS_GROUP], mini_batch, batch))
                 update = model_update(
-                    self._settings.group, epoch, mini_batch, batch, result, self._guard.learning_rate_scale
+                    self._settings.group,
+                    self._epochs[self._settings.group],
+                    mini_batch,
+                    batch,
+                    result,
+                    self._guard.learning_rate_scale,
                 )
                 if await follower.push(mini_batch, update):
                     self._learned(batch, result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from dataclasses import dataclass
 
 import nats
@@ -21,6 +22,7 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 from pydantic import BaseModel, ConfigDict
+from redis.asyncio import Redis
 
 from actors.names import Namespace
 
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 _RETENTION_SECONDS = 7 * 86_400
 _CONSUMER_IDLE_SECONDS = 3_600.0
+_CHECK_SECONDS = 5.0
 
 
 class StreamSettings(BaseModel):
@@ -102,27 +105,61 @@ async def delete_streams(js: JetStreamContext, namespace: Namespace) -> None:
             await js.delete_stream(stream)
 
 
+class StreamTrimmedError(Exception):
+    """The stream dropped messages before they were read: going on would lose events unseen."""
+
+
+class StreamRecreatedError(Exception):
+    """The stream was made anew, or lost its end: positions on it mean nothing any more."""
+
+
 class StreamReader:
     """Reads a stream in order from a sequence that the caller keeps.
 
     The position lives with what was made of the messages (rows, states), so nothing is acknowledged. On any
     error of the consumer a new one is made at the own position: nothing is skipped, and nothing comes twice.
+    A stream that no longer holds what comes next is noticed within seconds, also while nothing arrives.
     """
 
-    def __init__(self, js: JetStreamContext, stream: str, subjects: list[str], start: int) -> None:
-        """start: the first sequence wanted."""
+    def __init__(
+        self,
+        js: JetStreamContext,
+        stream: str,
+        subjects: list[str],
+        start: int,
+        *,
+        read_to: int | None = None,
+        created: str | None = None,
+    ) -> None:
+        """start: the first sequence wanted. read_to: all that the subjects have up to here was read, by this
+        reader or one before; None: not known, then it is found out. created: when the stream was made that
+        these positions belong to (`stream_incarnation`); None believes the stream that is there."""
         self._js = js
         self._stream = stream
         self._subjects = subjects
         self._next = max(start, 1)
+        self._read_to = read_to
+        self._created = created
+        self._checked_at = float("-inf")
         self._subscription: JetStreamContext.PullSubscription | None = None
 
     @property
     def next_sequence(self) -> int:
         return self._next
 
+    @property
+    def read_to(self) -> int | None:
+        """Up to here nothing of the subjects is unread; None while that is not known."""
+        return None if self._read_to is None else max(self._read_to, self._next - 1)
+
     async def fetch(self, max_messages: int, timeout: float) -> list[StreamMessage]:
-        """Return what is there, or wait up to `timeout` seconds for the first; empty when none came."""
+        """Return what is there, or wait up to `timeout` seconds for the first; empty when none came.
+
+        Raises NatsError where the broker is away, StreamTrimmedError or StreamRecreatedError where going on
+        would skip messages.
+        """
+        if time.monotonic() - self._checked_at >= _CHECK_SECONDS:
+            await self._check()
         try:
             if self._subscription is None:
                 self._subscription = await self._subscribe()
@@ -153,6 +190,37 @@ class StreamReader:
             with contextlib.suppress(NatsError):
                 await subscription.unsubscribe()
 
+    async def _check(self) -> None:
+        try:
+            info = await self._js.stream_info(self._stream)
+            nothing_waits = self._subscription is not None and not await self._num_pending()
+        except (NatsError, TimeoutError) as error:
+            await self.close()
+            raise NatsError(f"{self._stream}: {error or 'no answer'}") from error
+        created = str(info.created)
+        if self._created is None:
+            self._created = created
+        first, last = info.state.first_seq, info.state.last_seq
+        if created != self._created or last < self._next - 1:
+            raise StreamRecreatedError(
+                f"{self._stream}: {self._next - 1} was read of the stream made at {self._created}; this one "
+                f"was made at {created} and ends at {last}. `foryou rebuild` begins anew from what is there"
+            )
+        read_to = self.read_to
+        if read_to is not None and first > read_to + 1:
+            raise StreamTrimmedError(
+                f"{self._stream}: {read_to + 1} comes next, but the stream begins at {first}. "
+                f"`foryou rebuild` fills the gap from the archive"
+            )
+        if nothing_waits:
+            self._read_to = max(last, read_to or 0)
+        self._checked_at = time.monotonic()
+
+    async def _num_pending(self) -> int:
+        """Return how many messages of the subjects wait; those on their way to this reader do not count."""
+        assert self._subscription is not None
+        return int((await self._subscription.consumer_info()).num_pending or 0)
+
     async def _subscribe(self) -> JetStreamContext.PullSubscription:
         consumer = await self._js.add_consumer(
             self._stream,
@@ -168,7 +236,12 @@ class StreamReader:
         return await self._js.pull_subscribe_bind(consumer=consumer.name, stream=self._stream)
 
 
-async def stream_incarnation(js: JetStreamContext, stream: str) -> str:
-    """Return the stream's creation time: positions on a stream that was made anew mean nothing."""
+async def stream_incarnation(js: JetStreamContext, redis: Redis, namespace: Namespace, stream: str) -> str:
+    """Return the creation time of the stream that positions in the store and the shards belong to.
+
+    The first who asks notes it; `StreamReader` compares. An emptied store believes the stream that is there.
+    """
+    key = namespace.key("stream", stream)
     info = await js.stream_info(stream)
-    return str(info.created)
+    await redis.set(key, str(info.created), nx=True)
+    return str((await redis.get(key)).decode())

@@ -86,7 +86,7 @@ def _wait_until_learned(actors: SystemActors, last: dict[int, int]) -> dict[str,
     while True:
         status = actors.status()
         for role in ("joiner", "learner"):
-            if status[role]["failure"] is not None:
+            if status[role]["failure"] is not None and not status[role]["running"]:
                 raise ReplayStalledError(f"{role}: {status[role]['failure']}")
         joiner, learner = status["joiner"], status["learner"]
         joined = all(

@@ -1,0 +1,81 @@
+"""What works in the background begins again after an error, unless an operator is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from actors.background import BackgroundTask
+
+DEADLINE_SECONDS = 5.0
+
+
+class NeedsOperatorError(Exception):
+    """Stays down."""
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_run_that_fails_is_begun_again_and_says_what_it_failed_of() -> None:
+    runs = []
+
+    async def main(stop: asyncio.Event) -> None:
+        runs.append(len(runs))
+        if len(runs) == 1:
+            raise ConnectionError("the store is away")
+        await stop.wait()
+
+    task = BackgroundTask("worker", main, stays_down=(NeedsOperatorError,))
+    task.start()
+    wait_for(lambda: len(runs) == 2)
+    assert task.is_running
+    assert task.num_restarts == 1
+    assert task.failure == "ConnectionError: the store is away", "a run just begun has proved nothing"
+    task.stop()
+    assert len(runs) == 2
+
+
+def test_what_needs_an_operator_stays_down_and_says_why() -> None:
+    runs = []
+
+    async def main(stop: asyncio.Event) -> None:
+        runs.append(len(runs))
+        raise NeedsOperatorError("the stream was made anew")
+
+    task = BackgroundTask("worker", main, stays_down=(NeedsOperatorError,))
+    task.start()
+    wait_for(lambda: not task.is_running)
+    assert task.failure == "NeedsOperatorError: the stream was made anew"
+    assert runs == [0]
+    task.stop()
+
+
+def test_stopping_does_not_wait_for_the_pause_between_two_runs() -> None:
+    failed = []
+
+    async def main(stop: asyncio.Event) -> None:
+        failed.append(time.monotonic())
+        raise ConnectionError("away")
+
+    task = BackgroundTask("worker", main)
+    task.start()
+    wait_for(lambda: len(failed) >= 3)  # the next pause is 0.8 s
+    began = time.monotonic()
+    task.stop()
+    assert time.monotonic() - began < 0.5
+
+
+def test_what_ends_by_itself_has_not_failed() -> None:
+    async def main(stop: asyncio.Event) -> None:
+        return
+
+    task = BackgroundTask("worker", main)
+    task.start()
+    wait_for(lambda: not task.is_running)
+    assert task.failure is None
