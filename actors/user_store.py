@@ -131,15 +131,25 @@ class PartitionStates:
     async def store(self, states: Mapping[str, tuple[bytes, bytes]], position: int) -> None:
         """Write states and position in one transaction, only if the position is still the one last seen.
 
-        Raises StatesTakenError where another joiner has moved it.
+        A position that is there already comes of a transaction whose answer was lost, or of another joiner:
+        states are a function of the position, so the same were written. Raises StatesTakenError where another
+        joiner has moved it elsewhere.
         """
         values: dict[str, bytes | int] = {self._position_key: position}
         for user, (state, join) in states.items():
             values[self._namespace.key("state", user)] = state
             values[self._namespace.key("join", user)] = join
+        while not await self._is_stored(values, position):
+            pass
+        self._position = position
+
+    async def _is_stored(self, values: Mapping[str, bytes | int], position: int) -> bool:
+        """Try once; False where the position moved in between, so that it must be looked at again."""
         async with self._redis.pipeline(transaction=True) as transaction:
             await transaction.watch(self._position_key)
             stored = int(await transaction.get(self._position_key) or 0)
+            if stored == position:
+                return True
             if stored != self._position:
                 raise StatesTakenError(
                     f"{self._position_key} stands at {stored}, this joiner left it at {self._position}"
@@ -148,6 +158,6 @@ class PartitionStates:
             transaction.mset(values)
             try:
                 await transaction.execute()
-            except WatchError as error:
-                raise StatesTakenError(f"{self._position_key} was moved by another joiner") from error
-        self._position = position
+            except WatchError:
+                return False
+        return True
