@@ -8,6 +8,8 @@ from serve_app.model_replica import ModelReplica
 REASONS: dict[str, str] = {
     "followed_creators": "by a creator you follow",
     "similar_to_liked": "like something you liked",
+    "collaborative": "liked by people whose taste is like yours",
+    "hybrid": "liked by people whose taste is like yours",
     "two_tower": "close to what you watch",
     "preferred_categories": "from a category you chose",
     "trending": "many people watch it now",
@@ -26,7 +28,7 @@ def reasons_of(
     reasons = []
     for source, row, was_explored in zip(sources, rows, explored, strict=True):
         reason = REASONS.get(source, source)
-        if source == "similar_to_liked" and row != -1:
+        if source in ("similar_to_liked", "hybrid") and row != -1:
             reason = f"like {contents.take(row[None]).content_ids[0]}, which you liked"
         reasons.append(f"{EXPLORED_REASON} ({reason})" if was_explored else reason)
     return reasons

@@ -15,6 +15,7 @@ from serve_app.explanations import reasons_of, shortness_of
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.ranking_pipeline import Consideration, RankedSlate
 from serve_app.pipeline.ranking_request import RankingRequest
+from serve_app.pipeline.slate_explanation import SlateExplanation
 from serve_app.pipeline.stage_trace import StageTrace
 
 
@@ -50,6 +51,7 @@ def feed_answer(
         answer["exhausted_reason"] = shortness_of(num_contents, slate.trace.num_proposed, slate.trace.removed)
     if explain:
         answer["stages"] = _stages(slate.trace)
+        answer["failed_sources"] = dict(slate.trace.failures)
     return answer
 
 
@@ -93,7 +95,27 @@ def _items(slate: RankedSlate, replica: ModelReplica, explain: bool) -> list[dic
             item["propensity"] = round(propensity, 6)
             item["explored"] = was_explored
             item["retrieval_score"] = _number(retrieval_score)
+        if slate.explanation is not None:
+            _explain(items, slate.explanation)
     return items
+
+
+def _explain(items: list[dict[str, Any]], explanation: SlateExplanation) -> None:
+    """Add what each signal and each later scorer gave to the score, and the places the stages gave.
+
+    Places count from 1; `moved_by_diversity` is how far the selector brought a content up (positive) or down.
+    """
+    for row, item in enumerate(items):
+        item["signals"] = {name: _number(values[row]) for name, values in explanation.signals.items()}
+        item["adjustments"] = {name: _number(values[row]) for name, values in explanation.adjustments.items()}
+        by_score = int(explanation.places_by_score[row])
+        by_selector = int(explanation.places_by_selector[row])
+        item["places"] = {
+            "by_score": by_score + 1,
+            "by_selector": None if by_selector < 0 else by_selector + 1,
+            "shown": row + 1,
+        }
+        item["moved_by_diversity"] = 0 if by_selector < 0 else by_score - by_selector
 
 
 def about_content(

@@ -8,6 +8,11 @@ from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.blocked_creator_filter import BlockedCreatorFilter
 from serve_app.pipeline.candidate_limit_filter import CandidateLimitFilter, CandidateLimitSettings
 from serve_app.pipeline.catalogue_sample_source import CatalogueSampleSettings, CatalogueSampleSource
+from serve_app.pipeline.collaborative_source import (
+    CollaborativeSettings,
+    CollaborativeSource,
+    NeighbourObserver,
+)
 from serve_app.pipeline.diverse_slate_selector import DiverseSlateSelector, DiverseSlateSettings
 from serve_app.pipeline.duplicate_filter import DuplicateFilter
 from serve_app.pipeline.epsilon_greedy_exploration import EpsilonGreedyExploration, ExplorationSettings
@@ -19,7 +24,9 @@ from serve_app.pipeline.followed_source import (
 )
 from serve_app.pipeline.fresh_source import FreshSettings, FreshSource
 from serve_app.pipeline.hidden_content_filter import HiddenContentFilter
+from serve_app.pipeline.hybrid_source import HybridSettings, HybridSource
 from serve_app.pipeline.model_scorer import ModelScorer
+from serve_app.pipeline.neighbour_table import NeighbourTable
 from serve_app.pipeline.previously_served_filter import PreviouslyServedFilter
 from serve_app.pipeline.previously_watched_filter import PreviouslyWatchedFilter
 from serve_app.pipeline.ranking_pipeline import RankingPipeline
@@ -45,6 +52,8 @@ class PipelineSettings(BaseModel):
 
     two_tower: TwoTowerSettings = TwoTowerSettings()
     similar_to_liked: SimilarToLikedSettings = SimilarToLikedSettings()
+    collaborative: CollaborativeSettings = CollaborativeSettings()
+    hybrid: HybridSettings = HybridSettings()
     followed: FollowedSettings = FollowedSettings()
     fresh: FreshSettings = FreshSettings()
     trending: TrendingSettings = TrendingSettings()
@@ -58,17 +67,36 @@ class PipelineSettings(BaseModel):
     learned_order_only: bool = False
 
 
-def build_sources(settings: PipelineSettings, replica: ModelReplica, model: ServedModel) -> list[Source]:
-    """In the order in which they may claim a content that several propose: the most telling reason first."""
+def build_sources(
+    settings: PipelineSettings,
+    replica: ModelReplica,
+    model: ServedModel,
+    neighbours: NeighbourTable | None = None,
+) -> list[Source]:
+    """In the order in which they may claim a content that several propose: the most telling reason first.
+
+    neighbours: kept across requests; without one an empty table.
+    """
     return [
         FollowedCreatorsSource(settings.followed, replica),
-        SimilarToLikedSource(settings.similar_to_liked, replica),
+        _by_taste(settings, replica, neighbours or NeighbourTable(settings.collaborative.neighbours)),
         TwoTowerSource(settings.two_tower, replica, model),
         PreferredCategoriesSource(settings.followed, replica),
         TrendingSource(settings.trending, replica),
         FreshSource(settings.fresh, replica),
         CatalogueSampleSource(settings.catalogue_sample, replica),
     ]
+
+
+def _by_taste(settings: PipelineSettings, replica: ModelReplica, neighbours: NeighbourTable) -> Source:
+    """Blend content-based and collaborative filtering, or take one of them where alpha leaves only one."""
+    content_based = SimilarToLikedSource(settings.similar_to_liked, replica)
+    collaborative = CollaborativeSource(settings.collaborative, replica, neighbours)
+    if settings.hybrid.alpha == 1:
+        return content_based
+    if settings.hybrid.alpha == 0:
+        return collaborative
+    return HybridSource(settings.hybrid, content_based, collaborative)
 
 
 def build_filters(settings: PipelineSettings) -> list[Filter]:
@@ -105,12 +133,14 @@ def build_pipeline(
     selector: Selector = TopScoreSelector(slate)
     if settings.diverse_slate.quality < 1 and not settings.learned_order_only:
         selector = DiverseSlateSelector(settings.diverse_slate, slate, replica)
+    neighbours = NeighbourTable(settings.collaborative.neighbours)
     return RankingPipeline(
         replica=replica,
-        sources=build_sources(settings, replica, model),
+        sources=build_sources(settings, replica, model, neighbours),
         filters=build_filters(settings),
         hydrator=FeatureHydrator(replica, model),
         scorers=build_scorers(settings, model, weights),
         selector=selector,
         exploration=EpsilonGreedyExploration(exploration, slate.max_per_creator),
+        observers=[NeighbourObserver(neighbours)],
     )

@@ -12,16 +12,19 @@ from serve_app.pipeline.ranking_request import RankingRequest
 
 
 class SimilarToLikedSettings(BaseModel):
-    """num_anchors: liked contents drawn for a request; each costs one search of the index."""
+    """num_anchors: liked contents drawn for a request; each costs one search of the index. min_similarity:
+    the threshold; only what is more alike than that is proposed, by the cosine, in [-1, 1)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     num_candidates: int = Field(100, ge=0)
     num_anchors: int = Field(2, ge=1)
+    min_similarity: float = Field(0.1, ge=-1, lt=1)
 
 
 class SimilarToLikedSource:
-    """Draws a few of the recently liked contents for each request and proposes what lies nearest to them.
+    """Draws a few of the recently liked contents for each request and proposes what is more alike than a
+    threshold (specification, section 4.2), the most alike first.
 
     A few drawn anchors in place of one mean: tastes are several, and their mean may lie near none of them
     (PinnerSage, arXiv 2007.03634, samples three of a person's clusters). Without a like, the contents that
@@ -47,12 +50,17 @@ class SimilarToLikedSource:
             anchors = request.generator.choice(anchors, self._settings.num_anchors, replace=False)
         queries = state.index.vectors(anchors)
         queries[:, -1] = 0.0  # the bias says how much everybody likes it, nothing about likeness
-        count = -(-self._settings.num_candidates // len(anchors))
+        # Twice as many as wanted: the search prefers long vectors, likeness is the angle alone.
+        count = 2 * -(-self._settings.num_candidates // len(anchors))
         rows, products = state.index.search(queries, count, np.concatenate([request.excluded, anchors]))
         because = np.repeat(state.contents.content_keys[anchors], count)
         rows, products = rows.ravel(), products.ravel()
-        best_first = np.argsort(-products, kind="stable")
-        best_first = best_first[rows[best_first] >= 0]
+        found = rows >= 0
+        lengths = np.linalg.norm(state.index.vectors(np.where(found, rows, anchors[0]))[:, :-1], axis=1)
+        own = np.repeat(np.linalg.norm(queries, axis=1), count)
+        cosines = products / np.maximum(lengths * own, 1e-12)
+        alike = np.flatnonzero(found & (cosines > self._settings.min_similarity))
+        best_first = alike[np.argsort(-cosines[alike], kind="stable")]
         _, first = np.unique(rows[best_first], return_index=True)
-        chosen = best_first[np.sort(first)]
-        return Proposal.of(rows[chosen], products[chosen], because[chosen])
+        chosen = best_first[np.sort(first)][: self._settings.num_candidates]
+        return Proposal.of(rows[chosen], cosines[chosen], because[chosen])

@@ -24,7 +24,10 @@ from serve_app.pipeline.default_pipeline import (
 from serve_app.pipeline.diverse_slate_selector import DiverseSlateSelector, DiverseSlateSettings
 from serve_app.pipeline.epsilon_greedy_exploration import EpsilonGreedyExploration, ExplorationSettings
 from serve_app.pipeline.feature_hydrator import FeatureHydrator
+from serve_app.pipeline.hybrid_source import HybridSettings
+from serve_app.pipeline.neighbour_table import NeighbourSettings, NeighbourTable
 from serve_app.pipeline.ranking_request import RankingRequest
+from serve_app.pipeline.stages import Source
 from serve_app.pipeline.top_score_selector import SlateSettings, TopScoreSelector
 from tests.fakes import NOW, KnownModel, content, counted, delta, empty_replica, ranking_request, replica_of
 
@@ -76,7 +79,34 @@ REQUESTS: dict[str, Callable[[], tuple[ModelReplica, RankingRequest]]] = {
 }
 SETTINGS = PipelineSettings()
 MODEL = KnownModel({name: index / NUM_CONTENTS for index, name in enumerate(NAMES)})
-SOURCES = [source.name for source in build_sources(SETTINGS, empty_replica(), MODEL)]
+BY_TASTE = [
+    SETTINGS,
+    *(SETTINGS.model_copy(update={"hybrid": HybridSettings(alpha=side)}) for side in (0, 1)),
+]
+
+
+@cache
+def neighbours() -> NeighbourTable:
+    """People who share some of what the known person likes, and like more."""
+    table = NeighbourTable(NeighbourSettings())
+    for person in range(12):
+        state = UserState.empty(f"u{person}")
+        for name in (*SEEN[person::4], *NAMES[100 + person : 180 : 7]):
+            state.apply({"event_type": "like", "content_id": name}, NOW - 50, None)
+            state.apply({"event_type": "skip", "content_id": NAMES[200 + person]}, NOW - 40, None)
+        table.observe(state)
+    return table
+
+
+def all_sources(replica: ModelReplica) -> dict[str, Source]:
+    """The sources of every choice of alpha, by name."""
+    choices = [
+        source for settings in BY_TASTE for source in build_sources(settings, replica, MODEL, neighbours())
+    ]
+    return {source.name: source for source in choices}
+
+
+SOURCES = list(all_sources(empty_replica()))
 FILTERS = [stage.name for stage in build_filters(SETTINGS)]
 SCORERS = [stage.name for stage in build_scorers(SETTINGS, MODEL)]
 SELECTORS = ["top_score", "top_score uncapped", "diverse_slate", "diverse_slate uncapped"]
@@ -116,7 +146,7 @@ class TestSource:
     @pytest.fixture
     def proposal(self, name: str, case: str) -> tuple[ModelReplica, RankingRequest, Proposal]:
         replica, request = REQUESTS[case]()
-        source = build_sources(SETTINGS, replica, MODEL)[SOURCES.index(name)]
+        source = all_sources(replica)[name]
         return replica, request, source.propose(request)
 
     def test_proposes_no_content_twice(self, proposal) -> None:
@@ -145,7 +175,7 @@ class TestSource:
 
     def test_proposes_the_same_again_from_the_same_draws(self, name: str, case: str) -> None:
         replica, request = REQUESTS[case]()
-        source = build_sources(SETTINGS, replica, MODEL)[SOURCES.index(name)]
+        source = all_sources(replica)[name]
         state = request.generator.bit_generator.state
         first = source.propose(request).rows.tolist()
         request.generator.bit_generator.state = state
@@ -260,7 +290,7 @@ def test_the_cases_reach_what_they_are_made_for() -> None:
     proposed, removed = set(), set()
     for case in REQUESTS.values():
         replica, request = case()
-        proposed |= {s.name for s in build_sources(SETTINGS, replica, MODEL) if len(s.propose(request))}
+        proposed |= {s.name for s in all_sources(replica).values() if len(s.propose(request))}
         candidates = propose_all(replica, request)
         removed |= {s.name for s in build_filters(SETTINGS) if not s.keep(request, candidates).all()}
 
