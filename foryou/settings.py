@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from actors.examples_follower import BatchingSettings
 from actors.names import LIVE_NAMESPACE
+from actors.placement import PlacementSettings
 from actors.streams import StreamSettings
 from learners.joiner import JoinerSettings
 from learners.training_settings import TrainingSettings
@@ -42,6 +43,8 @@ class HttpSettings(_Section):
     port: int = Field(default=8000, ge=0, le=65_535)
     """0 takes a free port."""
     replicas: int = Field(default=1, ge=1)
+    max_replicas: int | None = Field(default=None, ge=1)
+    """Above `replicas`, their number follows the load up to this."""
     max_ongoing_requests: int = Field(default=64, ge=1)
     max_queued_requests: int = Field(default=256, ge=1)
 
@@ -77,6 +80,7 @@ class SystemSettings(_Section):
     streams: StreamSettings = StreamSettings()
     shards: ShardSettings = ShardSettings()
     sync: SyncSettings = SyncSettings()
+    placement: PlacementSettings = PlacementSettings()
     joiner: JoinerSettings = JoinerSettings()
     training: TrainingSettings = TrainingSettings()
     batching: BatchingSettings = BatchingSettings()

@@ -123,6 +123,8 @@ class System:
             feed=self.settings.feed,
             worker_roles=self.actors.roles(),
             num_replicas=http.replicas,
+            max_replicas=http.max_replicas,
+            placement=self.settings.placement.of_replica(),
             max_ongoing_requests=http.max_ongoing_requests,
             max_queued_requests=http.max_queued_requests,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import faiss
@@ -119,26 +119,49 @@ def build_application(
     feed: FeedSettings,
     worker_roles: Sequence[str] = (),
     num_replicas: int = 1,
+    max_replicas: int | None = None,
     max_ongoing_requests: int = 64,
     max_queued_requests: int = 256,
+    placement: Mapping[str, Any] | None = None,
 ) -> serve.Application:
     """Return the application to run. The model actor must be there; `serve.start` sets host and port.
 
     worker_roles: of the actors whose state `/v1/status` tells. A replica sheds what it cannot queue with 503
     (behind HAProxy the queue would else have no bound).
+
+    max_replicas: above num_replicas, their number follows the requests under way. placement: Ray's options
+    that say on which nodes they run. In a rollout an old replica serves until a new one does.
     """
     from actors.cluster import find_model_actor  # here alone: it brings torch, which no replica needs
 
     deployment = serve.deployment(
         serve.ingress()(FeedIngress),
         name="feed",
-        num_replicas=num_replicas,
+        **_replica_numbers(num_replicas, max_replicas, max_ongoing_requests),
+        max_surge_percent=100,
         max_ongoing_requests=max_ongoing_requests,
         max_queued_requests=max_queued_requests,
         backpressure_config=BackpressureConfig(status_code=503, retry_after_s=1),
-        ray_actor_options={"num_cpus": 0.1},
+        ray_actor_options={"num_cpus": 0.1, **(placement or {})},
     )
     application: serve.Application = deployment.bind(
         find_model_actor(endpoints), endpoints, model, ranking, feed, worker_roles
     )
     return application
+
+
+def _replica_numbers(least: int, most: int | None, max_ongoing_requests: int) -> dict[str, Any]:
+    """Return the options of a fixed number of replicas, or of one that follows the load.
+
+    A replica ranks in one thread, so requests under way beyond a few only wait: a quarter of what it takes at
+    most is where another replica is worth its start.
+    """
+    if most is None or most <= least:
+        return {"num_replicas": least}
+    return {
+        "autoscaling_config": {
+            "min_replicas": least,
+            "max_replicas": most,
+            "target_ongoing_requests": max(max_ongoing_requests / 4, 1),
+        }
+    }

@@ -63,3 +63,9 @@ def test_a_file_that_is_missing_or_no_toml_is_an_error(tmp_path: Path) -> None:
     broken.write_text("[http\n")
     with pytest.raises(SettingsError, match="is no TOML"):
         load_settings(broken, environment={})
+
+
+def test_parts_are_placed_only_where_the_settings_say_so() -> None:
+    assert load_settings(environment={}).placement.of_replica() == {}
+    placed = load_settings(environment={"FORYOU_PLACEMENT__SERVING": "serving"}).placement
+    assert placed.of_replica() == {"resources": {"serving": 1.0}}
