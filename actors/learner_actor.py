@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from actors.background import BackgroundTask
 from actors.connections import Connections, EndpointSettings
 from actors.epochs import take_epoch
 from actors.examples_follower import NEEDS_OPERATOR, BatchingSettings, ExamplesFollower
+from actors.learner_progress import LearnerProgress
 from actors.parameter_client import ParameterClient
 from actors.streams import stream_incarnation
 from learners.batch_updates import counter_update, model_update
@@ -23,9 +23,8 @@ from learners.span_cutter import MiniBatch
 from learners.training_settings import TrainingSettings
 from learners.training_step import NonFiniteLossError, StepResult, TrainingStep
 from messages.codec import pack
-from messages.examples import HEADS, ExampleBatch
+from messages.examples import ExampleBatch
 from messages.updates import COUNTERS_GROUP
-from monitoring.progressive_metrics import StreamingAuc
 
 logger = logging.getLogger(__name__)
 
@@ -142,35 +141,3 @@ class LearnerActor:
         self._progress.learned(batch, result)
         if result is not None and len(result.probabilities):
             self._guard.learned(result.loss, len(result.probabilities), float(batch.times.max()))
-
-
-class LearnerProgress:
-    """Progressive validation: what the model said of each row before it learned it."""
-
-    def __init__(self) -> None:
-        self._auc = {name: StreamingAuc() for name in HEADS}
-        self._num_examples = 0
-        self._num_batches = 0
-        self._started = time.monotonic()
-        self._last_loss = float("nan")
-
-    def learned(self, batch: ExampleBatch, result: StepResult | None) -> None:
-        self._num_examples += len(batch)
-        self._num_batches += 1
-        if result is None or not len(result.probabilities):
-            return
-        self._last_loss = result.loss
-        for head, name in enumerate(HEADS):
-            rows = result.trained[:, head]
-            if rows.any():
-                self._auc[name].add(result.probabilities[rows, head], result.targets[rows, head])
-
-    def report(self) -> dict[str, Any]:
-        elapsed = time.monotonic() - self._started
-        return {
-            "examples": self._num_examples,
-            "batches": self._num_batches,
-            "examples_per_s": self._num_examples / elapsed if elapsed else 0.0,
-            "loss": self._last_loss,
-            "auc": {name: auc.value() for name, auc in self._auc.items()},
-        }

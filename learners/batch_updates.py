@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from learners.counter_increments import counter_increments
 from learners.span_cutter import MiniBatch
+from learners.step_result import StepResult
 from messages.examples import ExampleBatch
 from messages.updates import COUNTERS_GROUP, Update
-
-if TYPE_CHECKING:  # who writes counters alone does without torch
-    from learners.training_step import StepResult
 
 
 def model_update(

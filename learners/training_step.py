@@ -19,13 +19,17 @@ from learners.pulled_rows import PulledRows, RowGradientSums
 from learners.ranking_model import input_layout, score
 from learners.ranking_targets import RankingTargets, ranking_targets
 from learners.retrieval_model import user_vector
+from learners.step_result import StepResult
 from learners.training_plan import SlotPlan, plan_rows
 from learners.training_settings import TrainingSettings
+from learners.validation_segments import segments_of
 from learners.watch_time import expected_seconds, watched_seconds
-from messages.arrays import AnyArray, BoolArray, FloatArray, IdArray, IntArray
+from messages.arrays import AnyArray, FloatArray, IdArray, IntArray
 from messages.examples import HEAD_INDEX, HEADS, OUTPUTS, WATCH_TIME, ExampleBatch, JoinedExamples
 from messages.identifiers import MISSING_KEY
 from messages.updates import CounterRows, PullRequest, RowGradients, Rows
+
+__all__ = ["NonFiniteLossError", "StepResult", "TrainingStep"]
 
 torch.set_num_threads(1)
 
@@ -35,27 +39,6 @@ _EXCLUDED = np.float32(-1e9)
 
 class NonFiniteLossError(ArithmeticError):
     """The loss or a gradient of this batch is no number: nothing of it may be pushed."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What to push and what to measure.
-
-    rows, births: per slot. dense: gradients by name of weight. probabilities: float32 [k, heads], predicted
-    before anything is learned from these rows. loss: mean per joined row, 0 where there is none. trained,
-    targets: bool [k, heads], which labels say anything, and which of them are ones. expected_seconds:
-    float32 [k], predicted watch times; watched_seconds: what came, NaN where that says nothing.
-    """
-
-    rows: dict[str, RowGradients]
-    births: dict[str, Rows]
-    dense: dict[str, FloatArray]
-    probabilities: FloatArray
-    loss: float
-    trained: BoolArray
-    targets: BoolArray
-    expected_seconds: FloatArray
-    watched_seconds: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +90,7 @@ class TrainingStep:
         if joined is None or len(joined) == 0:
             empty = np.empty((0, len(HEADS)), dtype=np.float32)
             nothing = empty.astype(np.bool_)
-            return StepResult({}, births, {}, empty, 0.0, nothing, nothing, empty[:, 0], empty[:, 0])
+            return StepResult({}, births, {}, empty, 0.0, nothing, nothing, empty[:, 0], empty[:, 0], {})
         plan = self._plan_of(batch)
         features = joined.features
         counter_block = counter_block_of(features, counters, batch.times[joined.rows])
@@ -192,6 +175,7 @@ class TrainingStep:
             targets=is_positive(joined.labels),
             expected_seconds=expected_seconds(probabilities[:, OUTPUTS.index(WATCH_TIME)]),
             watched_seconds=watched,
+            segments=segments_of(joined.features),
         )
 
     def _plan_of(self, batch: ExampleBatch) -> dict[str, SlotPlan]:

@@ -99,8 +99,8 @@ class Calibration:
         self._observed = 0.0
         self._rows = 0.0
 
-    def add(self, probabilities: FloatArray, labels: BoolArray) -> None:
-        """Count n rows, those of one batch alike. probabilities: [n]. labels: bool [n]."""
+    def add(self, probabilities: FloatArray, labels: BoolArray | FloatArray) -> None:
+        """Count n rows, those of one batch alike. probabilities: [n]. labels: bool [n]; or both are amounts."""
         fade = 0.5 ** (len(labels) / self._half_life)
         self._predicted = self._predicted * fade + float(np.sum(probabilities, dtype=np.float64))
         self._observed = self._observed * fade + float(np.sum(labels))

@@ -1,0 +1,31 @@
+"""What one training step gives: gradients to push, and predictions to measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from messages.arrays import BoolArray, FloatArray
+from messages.updates import RowGradients, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What to push and what to measure.
+
+    rows, births: per slot. dense: gradients by name of weight. probabilities: float32 [k, heads], predicted
+    before anything is learned from these rows. loss: mean per joined row, 0 where there is none. trained,
+    targets: bool [k, heads], which labels say anything, and which of them are ones. expected_seconds:
+    float32 [k], predicted watch times; watched_seconds: what came, NaN where that says nothing. segments:
+    which rows belong to each, bool [k].
+    """
+
+    rows: dict[str, RowGradients]
+    births: dict[str, Rows]
+    dense: dict[str, FloatArray]
+    probabilities: FloatArray
+    loss: float
+    trained: BoolArray
+    targets: BoolArray
+    expected_seconds: FloatArray
+    watched_seconds: FloatArray
+    segments: dict[str, BoolArray]
