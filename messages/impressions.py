@@ -58,9 +58,9 @@ class Impression:
     """One slate of n contents shown to one person.
 
     timestamp: epoch seconds by the server's clock. propensities: the probability with which the policy put
-    each content at its place, float32 [n]. scores: the final score, float32 [n]. features: as scored; None
-    in a replay, where the joiner computes the person's and the learner the counters'. profile: of a replay's
-    person, whom no store knows; its fields become traits.
+    each content at its place, float32 [n], NaN where nothing was drawn (UCB). scores: the final score,
+    float32 [n]. features: as scored; None in a replay, where the joiner computes the person's and the learner
+    the counters'. profile: of a replay's person, whom no store knows; its fields become traits.
     """
 
     request_id: str

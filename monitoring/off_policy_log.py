@@ -96,6 +96,11 @@ class _ClosingRows:
 def _closing_rows(batch: ExampleBatch, head: str) -> _ClosingRows:
     joined = batch.joined
     assert joined is not None
+    if np.isnan(joined.propensities).any():
+        raise OffPolicyError(
+            "these examples hold traffic that was not drawn (UCB): it has no propensities, so nothing can be "
+            "said about another policy; choose examples of an epsilon-greedy arm"
+        )
     labels = joined.labels[:, HEAD_INDEX[head]]
     positive = labels == LabelKind.OBSERVED_POSITIVE
     places = np.flatnonzero(positive | (labels == LabelKind.OBSERVED_NEGATIVE))

@@ -92,7 +92,7 @@ def _items(slate: RankedSlate, replica: ModelReplica, explain: bool) -> list[dic
         ):
             item["heads"] = {head: _number(value) for head, value in zip(OUTPUTS, heads, strict=True)}
             item["watch_seconds"] = _watch_seconds(heads)
-            item["propensity"] = round(propensity, 6)
+            item["propensity"] = _number(propensity)
             item["explored"] = was_explored
             item["retrieval_score"] = _number(retrieval_score)
         if slate.explanation is not None:

@@ -119,7 +119,7 @@ class Slate:
 
     order: int64 [k], positions in the scored candidates, each once. propensities: float32 [k], the
     probability with which the policy put this content at this place, given the candidates and the places
-    before. explored: bool [k], drawn by exploration.
+    before; NaN from a policy that draws nothing. explored: bool [k], put there by exploration.
     """
 
     order: IntArray

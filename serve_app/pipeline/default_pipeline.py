@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 from serve_app.model_replica import ModelReplica
@@ -33,11 +35,12 @@ from serve_app.pipeline.ranking_pipeline import RankingPipeline
 from serve_app.pipeline.served_model import ServedModel
 from serve_app.pipeline.signal_weights import SignalWeights
 from serve_app.pipeline.similar_to_liked_source import SimilarToLikedSettings, SimilarToLikedSource
-from serve_app.pipeline.stages import Filter, Scorer, Selector, Source
+from serve_app.pipeline.stages import Exploration, Filter, Scorer, Selector, Source
 from serve_app.pipeline.top_score_selector import SlateSettings, TopScoreSelector
 from serve_app.pipeline.trend_boost_scorer import TrendBoostScorer, TrendBoostSettings
 from serve_app.pipeline.trending_source import TrendingSettings, TrendingSource
 from serve_app.pipeline.two_tower_source import TwoTowerSettings, TwoTowerSource
+from serve_app.pipeline.ucb_exploration import UcbExploration, UcbSettings
 from serve_app.pipeline.weighted_sum_scorer import WeightedSumScorer, WeightedSumSettings
 
 
@@ -45,7 +48,8 @@ class PipelineSettings(BaseModel):
     """One settings model for each stage that has any.
 
     learned_order_only: order by the learned score alone: no trend boost, no cap, no diversity, no exploration
-    (for measuring the model, and for tests of what it has learned).
+    (for measuring the model, and for tests of what it has learned). exploration_policy: what fills exploring
+    places; traffic of `ucb` bears no propensities, so nothing can be evaluated off-policy from it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,7 +67,9 @@ class PipelineSettings(BaseModel):
     trend_boost: TrendBoostSettings = TrendBoostSettings()
     slate: SlateSettings = SlateSettings()
     diverse_slate: DiverseSlateSettings = DiverseSlateSettings()
+    exploration_policy: Literal["epsilon_greedy", "ucb"] = "epsilon_greedy"
     exploration: ExplorationSettings = ExplorationSettings()
+    ucb: UcbSettings = UcbSettings()
     learned_order_only: bool = False
 
 
@@ -120,6 +126,14 @@ def build_scorers(
     return scorers
 
 
+def build_exploration(settings: PipelineSettings, max_per_creator: int) -> Exploration:
+    if settings.learned_order_only:
+        return EpsilonGreedyExploration(ExplorationSettings(epsilon=0.0), max_per_creator)
+    if settings.exploration_policy == "ucb":
+        return UcbExploration(settings.ucb, max_per_creator)
+    return EpsilonGreedyExploration(settings.exploration, max_per_creator)
+
+
 def build_pipeline(
     settings: PipelineSettings,
     replica: ModelReplica,
@@ -127,9 +141,7 @@ def build_pipeline(
     weights: SignalWeights | None = None,
 ) -> RankingPipeline:
     """Wire the stages to one replica. weights: the live table; without one the settings' own holds."""
-    slate, exploration = settings.slate, settings.exploration
-    if settings.learned_order_only:
-        slate, exploration = SlateSettings(max_per_creator=0), ExplorationSettings(epsilon=0.0)
+    slate = SlateSettings(max_per_creator=0) if settings.learned_order_only else settings.slate
     selector: Selector = TopScoreSelector(slate)
     if settings.diverse_slate.quality < 1 and not settings.learned_order_only:
         selector = DiverseSlateSelector(settings.diverse_slate, slate, replica)
@@ -141,6 +153,6 @@ def build_pipeline(
         hydrator=FeatureHydrator(replica, model),
         scorers=build_scorers(settings, model, weights),
         selector=selector,
-        exploration=EpsilonGreedyExploration(exploration, slate.max_per_creator),
+        exploration=build_exploration(settings, slate.max_per_creator),
         observers=[NeighbourObserver(neighbours)],
     )

@@ -27,8 +27,9 @@ from serve_app.pipeline.feature_hydrator import FeatureHydrator
 from serve_app.pipeline.hybrid_source import HybridSettings
 from serve_app.pipeline.neighbour_table import NeighbourSettings, NeighbourTable
 from serve_app.pipeline.ranking_request import RankingRequest
-from serve_app.pipeline.stages import Source
+from serve_app.pipeline.stages import Exploration, Source
 from serve_app.pipeline.top_score_selector import SlateSettings, TopScoreSelector
+from serve_app.pipeline.ucb_exploration import UcbExploration, UcbSettings
 from tests.fakes import NOW, KnownModel, content, counted, delta, empty_replica, ranking_request, replica_of
 
 NUM_CONTENTS = 300
@@ -265,24 +266,42 @@ class TestSelector:
         assert np.unique(creators, return_counts=True)[1].max() <= 2
 
 
-@pytest.mark.parametrize("epsilon", [0.0, 0.3, 1.0])
+EXPLORATIONS: dict[str, Callable[[int], Exploration]] = {
+    "epsilon_greedy": lambda cap: EpsilonGreedyExploration(ExplorationSettings(epsilon=0.3), cap),
+    "epsilon_greedy never": lambda cap: EpsilonGreedyExploration(ExplorationSettings(epsilon=0.0), cap),
+    "epsilon_greedy always": lambda cap: EpsilonGreedyExploration(ExplorationSettings(epsilon=1.0), cap),
+    "ucb": lambda cap: UcbExploration(UcbSettings(every=3), cap),
+    "ucb never": lambda cap: UcbExploration(UcbSettings(every=1_000), cap),
+}
+
+
 @pytest.mark.parametrize("max_per_creator", [0, 2])
 @pytest.mark.parametrize("case", [name for name in REQUESTS if name != "no contents"])
-def test_exploration_fills_every_place_once_with_a_true_probability(
-    case: str, max_per_creator: int, epsilon: float
-) -> None:
-    replica, request = REQUESTS[case]()
-    scored = score_all(replica, request)
-    order = TopScoreSelector(SlateSettings(max_per_creator=max_per_creator)).select(scored, 10)
+@pytest.mark.parametrize("name", EXPLORATIONS)
+class TestExploration:
+    @pytest.fixture
+    def explored(self, name: str, case: str, max_per_creator: int):
+        replica, request = REQUESTS[case]()
+        scored = score_all(replica, request)
+        order = TopScoreSelector(SlateSettings(max_per_creator=max_per_creator)).select(scored, 10)
+        return order, EXPLORATIONS[name](max_per_creator).explore(request, scored, order)
 
-    slate = EpsilonGreedyExploration(ExplorationSettings(epsilon=epsilon), max_per_creator).explore(
-        request, scored, order
-    )
+    def test_fills_every_place_once(self, explored) -> None:
+        order, slate = explored
+        assert len(set(slate.order.tolist())) == len(order) == len(slate.propensities) == len(slate.explored)
 
-    assert len(set(slate.order.tolist())) == len(order)
-    assert ((slate.propensities > 0) & (slate.propensities <= 1.000001)).all()
-    assert epsilon > 0 or slate.order.tolist() == order.tolist()
-    assert not (epsilon == 0 and slate.explored.any())
+    def test_logs_a_true_probability_or_says_that_there_is_none(self, explored, name: str) -> None:
+        slate = explored[1]
+        if name.startswith("ucb"):
+            assert np.isnan(slate.propensities).all()
+        else:
+            assert ((slate.propensities > 0) & (slate.propensities <= 1.000001)).all()
+
+    def test_without_exploring_the_order_stays(self, explored, name: str) -> None:
+        order, slate = explored
+        if name.endswith("never"):
+            assert slate.order.tolist() == order.tolist()
+            assert not slate.explored.any()
 
 
 def test_the_cases_reach_what_they_are_made_for() -> None:

@@ -113,3 +113,16 @@ def test_favourites_need_draws_and_a_share() -> None:
                 epsilon=epsilon,
                 top_share=share,
             )
+
+
+def test_traffic_of_a_policy_that_draws_nothing_is_refused() -> None:
+    batch = shown(np.random.default_rng(3), 50)
+    assert batch.joined is not None
+    propensities = batch.joined.propensities.copy()
+    propensities[7] = np.nan
+    unknown = dataclasses.replace(batch, joined=dataclasses.replace(batch.joined, propensities=propensities))
+
+    with pytest.raises(OffPolicyError, match="not drawn"):
+        rows_of_examples([unknown], epsilon=EPSILON, target_epsilon=0.0)
+    with pytest.raises(OffPolicyError, match="not drawn"):
+        top_rows_of_exploration([unknown], lambda joined: joined.served_scores, epsilon=EPSILON)

@@ -8,22 +8,28 @@ import numpy as np
 import pytest
 
 from messages.identifiers import keys_of
+from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import Candidates, Proposal, ScoredCandidates
 from serve_app.pipeline.candidate_limit_filter import CandidateLimitFilter, CandidateLimitSettings
 from serve_app.pipeline.diverse_slate_selector import DiverseSlateSelector, DiverseSlateSettings
 from serve_app.pipeline.epsilon_greedy_exploration import EpsilonGreedyExploration, ExplorationSettings
 from serve_app.pipeline.feature_hydrator import FeatureHydrator
 from serve_app.pipeline.top_score_selector import SlateSettings, TopScoreSelector
-from tests.fakes import KnownModel, content, ranking_request, replica_of
+from serve_app.pipeline.ucb_exploration import UcbExploration, UcbSettings
+from tests.fakes import KnownModel, content, counted, ranking_request, replica_of
 
 
 def scored_of(contents, scores: list[float], vectors=None) -> tuple:
     replica = replica_of(contents, vectors=vectors or {})
+    return replica, scored_in(replica, contents, scores)
+
+
+def scored_in(replica: ModelReplica, contents, scores: list[float]) -> ScoredCandidates:
     table = replica.state.contents
     rows = table.find(keys_of(c.content_id for c in contents))
     candidates = Candidates.of([Proposal.of(rows)], table.content_keys, table.creator_keys)
     scored = FeatureHydrator(replica, KnownModel()).hydrate(ranking_request(replica), candidates)
-    return replica, replace(scored, scores=np.array(scores, dtype=np.float64))
+    return replace(scored, scores=np.array(scores, dtype=np.float64))
 
 
 def chosen(scored: ScoredCandidates, order: np.ndarray) -> list[str]:
@@ -142,3 +148,29 @@ def test_only_a_draw_that_changed_the_place_counts_as_explored() -> None:
 
     assert slate.explored.tolist() == [False]
     assert slate.propensities.tolist() == [1.0]
+
+
+def test_upper_confidence_gives_every_nth_place_to_what_is_known_least() -> None:
+    contents = [content(name, name) for name in ("known best", "known good", "known fair", "unseen", "bad")]
+    watched = {"known best": 900, "known good": 900, "known fair": 900, "bad": 900}
+    replica = replica_of(contents, counters=counted({}, watched))
+    scored = scored_in(replica, contents, [4.0, 3.0, 2.9, 2.0, 0.0])
+    policy = UcbExploration(UcbSettings(every=2, confidence=1.0), 0)
+
+    slate = policy.explore(ranking_request(replica), scored, np.array([0, 1, 2]))
+
+    assert chosen(scored, slate.order) == ["known best", "unseen", "known good"]
+    assert slate.explored.tolist() == [False, True, False]
+    assert np.isnan(slate.propensities).all()
+
+
+def test_the_upper_bound_is_the_formula_and_no_answer_stays_last() -> None:
+    contents = [content(name, name) for name in "abc"]
+    replica = replica_of(contents, counters=counted({}, {"a": 3}))
+    scored = scored_in(replica, contents, [2.0, 1.0, np.nan])
+
+    bounds = UcbExploration(UcbSettings(confidence=2.0), 0).upper_bounds(scored)
+
+    bonus = 2.0 * 0.5 * np.sqrt(np.log(6) / np.array([4.0, 1.0]))
+    assert bounds[:2].tolist() == pytest.approx((np.array([2.0, 1.0]) + bonus).tolist())
+    assert np.isnan(bounds[2])
