@@ -12,6 +12,8 @@ import numpy as np
 import ray
 from pydantic import BaseModel, ConfigDict, Field
 
+from actors.archive_actor import ArchiveActor
+from actors.archive_files import ArchiveSettings
 from actors.connections import EndpointSettings
 from actors.counter_writer import CounterWriter
 from actors.examples_follower import BatchingSettings
@@ -48,6 +50,7 @@ class ClusterPlan(BaseModel):
     training: TrainingSettings = TrainingSettings()
     batching: BatchingSettings = BatchingSettings()
     model: ModelActorSettings = ModelActorSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     learning: bool = True
     replay: bool = False
 
@@ -61,6 +64,7 @@ class SystemActors:
     counter_writer: Any | None
     learner: Any | None
     model: Any | None
+    archive: Any | None = None
 
     def workers(self) -> dict[str, Any]:
         """The actors that have a `status` and can `stop`, by role, in the order in which to stop them."""
@@ -69,6 +73,7 @@ class SystemActors:
             "learner": self.learner,
             "counter-writer": self.counter_writer,
             "model": self.model,
+            "archive": self.archive,
         }
         return {role: handle for role, handle in named.items() if handle is not None}
 
@@ -154,6 +159,9 @@ def start_actors(plan: ClusterPlan) -> SystemActors:
             plan.model,
             threads=_LONG_POLLS,
         ),
+        archive=None
+        if plan.archive.uri is None
+        else start(ArchiveActor, "archive", plan.endpoints, plan.archive),
     )
     ray.get([handle.status.remote() for handle in actors.workers().values()], timeout=_READY_SECONDS)
     return actors

@@ -90,8 +90,10 @@ def demo(
 
 @app.command()
 def replay(
-    dataset: Annotated[str, typer.Argument(help="kuairand, movielens, file or recording")],
-    path: Annotated[Path, typer.Option("--path", help="Folder with the official files.")],
+    dataset: Annotated[str, typer.Argument(help="kuairand, movielens, file, recording or archive")],
+    path: Annotated[
+        str, typer.Option("--path", help="Folder with the official files; of an archive also a URI.")
+    ],
     speed: Annotated[str, typer.Option("--speed", help="Times the log's own speed, or max.")] = "max",
     in_process: Annotated[bool, typer.Option("--in-process", help="Without Ray, broker and store.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", help="Only the first so many rows.")] = None,

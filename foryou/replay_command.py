@@ -29,7 +29,7 @@ def run_replay_command(
     settings: SystemSettings,
     *,
     dataset: str,
-    path: Path,
+    path: Path | str,
     speed: str,
     in_process: bool,
     limit: int | None = None,

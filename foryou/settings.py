@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from actors.archive_files import ArchiveSettings
 from actors.examples_follower import BatchingSettings
 from actors.names import LIVE_NAMESPACE
 from actors.placement import PlacementSettings
@@ -47,6 +48,11 @@ class HttpSettings(_Section):
     """Above `replicas`, their number follows the load up to this."""
     max_ongoing_requests: int = Field(default=64, ge=1)
     max_queued_requests: int = Field(default=256, ge=1)
+    """Both of one replica; it refuses earlier, at `feed.api.max_under_way`."""
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host in ("127.0.0.1", "localhost")
 
 
 class ServiceSettings(_Section):
@@ -84,6 +90,8 @@ class SystemSettings(_Section):
     joiner: JoinerSettings = JoinerSettings()
     training: TrainingSettings = TrainingSettings()
     batching: BatchingSettings = BatchingSettings()
+    archive: ArchiveSettings = ArchiveSettings()
+    """Off unless `archive.uri` says where."""
     learning: bool = True
     """False starts no learner: what is served then is what the snapshot holds."""
     feed: FeedSettings = FeedSettings()

@@ -104,6 +104,7 @@ class System:
             training=settings.training,
             batching=settings.batching,
             model=ModelActorSettings(sync_every_seconds=settings.sync.every_seconds),
+            archive=settings.archive.resolved(),
             learning=settings.learning,
         )
 
@@ -113,6 +114,9 @@ class System:
         from serve_app.app import build_application
 
         http = self.settings.http
+        api = self.settings.feed.api
+        access = api.access.model_copy(update={"is_loopback": http.is_loopback})
+        feed = self.settings.feed.model_copy(update={"api": api.model_copy(update={"access": access})})
         port = http.port or free_port()
         serve.start(http_options={"host": http.host, "port": port, "access_log": False})
         resources.callback(serve.shutdown)
@@ -120,7 +124,7 @@ class System:
             endpoints=self.endpoints,
             model=plan.model,
             ranking=plan.training.model,
-            feed=self.settings.feed,
+            feed=feed,
             worker_roles=self.actors.roles(),
             num_replicas=http.replicas,
             max_replicas=http.max_replicas,

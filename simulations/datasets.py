@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.archive_files import ArchiveError, ArchiveFiles
 from messages.identifiers import DEFAULT_NUM_PARTITIONS
+from simulations.archived_log import ArchivedLog
 from simulations.interaction_table import TableLog
 from simulations.kuairand import KuaiRandFormatError, KuaiRandLog
 from simulations.mapped_log import parse_mapping, read_mapped
@@ -70,13 +72,21 @@ SOURCES: dict[str, DatasetSource] = {
             (),
             "made by foryou simulate PRESET --record FILE",
         ),
+        DatasetSource(
+            "archive",
+            "what a system archived",
+            "",
+            "your own",
+            (),
+            "the folder or URI that archive.uri named (s3://bucket/folder)",
+        ),
     )
 }
 
 
 def open_log(
     dataset: str,
-    path: Path,
+    path: Path | str,
     *,
     num_partitions: int = DEFAULT_NUM_PARTITIONS,
     window_rows: int = 256,
@@ -85,8 +95,15 @@ def open_log(
     start: float | None = None,
     end: float | None = None,
 ) -> ReplayLog:
-    """Open a log by the name of its kind; start, end: epoch seconds of the stretch. Raises LogFormatError."""
+    """Open a log by the name of its kind; start, end: epoch seconds of the stretch. Raises LogFormatError.
+
+    path: of an archive it may be a URI.
+    """
     log: ReplayLog
+    if dataset == "archive":
+        log = _archive(str(path), num_partitions, window_rows, max_rows)
+        return log if start is None and end is None else TimeStretch(log, start, end)
+    path = Path(path)
     sizes = {"num_partitions": num_partitions, "window_rows": window_rows, "max_rows": max_rows}
     if dataset == "kuairand":
         try:
@@ -104,6 +121,15 @@ def open_log(
     else:
         raise LogFormatError(f"dataset {dataset!r}: known are {', '.join(SOURCES)}")
     return log if start is None and end is None else TimeStretch(log, start, end)
+
+
+def _archive(root: str, num_partitions: int, window_rows: int, max_rows: int | None) -> ArchivedLog:
+    if max_rows is not None:
+        raise LogFormatError("an archive is replayed whole, or by --from and --to")
+    try:
+        return ArchivedLog(ArchiveFiles(root), num_partitions=num_partitions, window_rows=window_rows)
+    except ArchiveError as error:
+        raise LogFormatError(str(error)) from error
 
 
 def _recording(path: Path, num_partitions: int, window_rows: int, max_rows: int | None) -> RecordedLog:

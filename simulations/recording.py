@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from messages.codec import MalformedMessageError, pack, unpack
 from messages.feed import FeedMessage
 from simulations.kuairand import ReplayWindow
+from simulations.replay_windows import windows_of
 
 _FORMAT = "foryou-recording"
 _VERSION = 1
@@ -72,28 +73,15 @@ class RecordedLog:
         return self._num_rows
 
     def windows(self) -> Iterator[ReplayWindow]:
-        """Yield the messages in order. A window ends with one message for every partition, which moves its
-        clock to the time of the window's last one."""
-        messages: list[tuple[int, FeedMessage]] = []
-        num_rows, last_time = 0, 0.0
+        """Yield the messages in their order."""
+        return windows_of(self._messages(), num_partitions=self.num_partitions, window_rows=self._window_rows)
+
+    def _messages(self) -> Iterator[tuple[int, FeedMessage]]:
         frames = _frames(self._path)
         next(frames)
         for frame in frames:
-            last_time = max(last_time, float(frame["time"]))
             message = FeedMessage(FeedMessage.decode(frame["message"]).records, float(frame["time"]))
-            messages.append((int(frame["partition"]), message))
-            num_rows += sum(kind == "event" and "user_id" in record for kind, record in message.records)
-            if num_rows >= self._window_rows:
-                yield self._window(messages, num_rows, last_time)
-                messages, num_rows = [], 0
-        if messages:
-            yield self._window(messages, num_rows, last_time)
-
-    def _window(
-        self, messages: list[tuple[int, FeedMessage]], num_rows: int, last_time: float
-    ) -> ReplayWindow:
-        ends = [(partition, FeedMessage([], last_time)) for partition in range(self.num_partitions)]
-        return ReplayWindow(num_rows, last_time, [*messages, *ends])
+            yield int(frame["partition"]), message
 
 
 def _frames(path: Path) -> Iterator[dict[str, Any]]:

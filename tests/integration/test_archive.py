@@ -1,0 +1,74 @@
+"""From the streams to the archive on a real broker, though the archivist is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from actors.archive_actor import ArchiveActor
+from actors.archive_files import ArchiveFiles, ArchiveSettings
+from actors.archive_reader import examples_end, read_examples, read_feed
+from actors.connections import Connections, EndpointSettings
+from actors.joiner_actor import JoinerActor
+from actors.streams import StreamReader
+from learners.joiner import JoinerSettings
+from messages.examples import ExamplesHeader
+from tests.integration.test_event_to_shard import (
+    CONTENTS,
+    publish,
+    publish_impressions,
+    started,
+    views,
+    wait_for,
+)
+
+__all__ = ["started"]  # a fixture
+
+USERS = [f"user-{index}" for index in range(12)]
+
+
+def test_streams_are_archived_to_the_last_byte_though_the_archivist_is_replaced(
+    endpoints: EndpointSettings, started: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    settings = ArchiveSettings(uri=str(tmp_path), max_wait_seconds=0.2)
+    joiner = started(JoinerActor(endpoints, JoinerSettings(), range(endpoints.num_partitions)))
+    archivist = started(ArchiveActor(endpoints, settings))
+    publish_impressions(endpoints, USERS)
+    publish(endpoints, views(USERS, CONTENTS[:4]))
+    wait_for(lambda: archivist.status().get("examples_archived", 0) > 0, archivist.status)
+    archivist.stop()
+    publish(endpoints, views(USERS, CONTENTS[4:]), raw=b"\xc1 not a message")
+    archivist = started(ArchiveActor(endpoints, settings))
+    expected = len(USERS) * len(CONTENTS)
+    wait_for(lambda: joiner.status()["examples"] == expected, joiner.status)
+    archivist.stop()  # takes what the streams still hold
+    status = archivist.status()
+    assert (status["failure"], status["lost"], status["feed_waiting"]) == (None, 0, 0)
+    files = ArchiveFiles(tmp_path)
+    feed, examples = asyncio.run(streams(endpoints))
+    assert [(m.sequence, m.append_time, m.data) for m in read_feed(files)] == [
+        (m.sequence, m.append_time, m.data) for m in feed
+    ]
+    assert [(m.sequence, m.header, m.batch.encode()) for m in read_examples(files)] == [
+        (m.sequence, ExamplesHeader.from_headers(m.headers), m.data) for m in examples
+    ]
+    assert sum(examples_end(files).examples.values()) == expected
+
+
+async def streams(endpoints: EndpointSettings) -> tuple[Any, Any]:
+    async with await Connections.open(endpoints, "test") as connections:
+        name = connections.namespace
+        held = []
+        for stream, subject in (
+            (name.feed_stream, name.feed_subject("*")),
+            (name.examples_stream, name.examples_subject("*")),
+        ):
+            reader = StreamReader(connections.js, stream, [subject], 1)
+            messages = await reader.fetch(1_000, 1.0)
+            while more := await reader.fetch(1_000, 0.2):
+                messages += more
+            await reader.close()
+            held.append(messages)
+        return held[0], held[1]
