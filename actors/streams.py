@@ -21,7 +21,7 @@ from nats.js.api import (
     StreamConfig,
 )
 from nats.js.errors import NotFoundError
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from redis.asyncio import Redis
 
 from actors.names import Namespace
@@ -43,6 +43,8 @@ class StreamSettings(BaseModel):
     max_dead_bytes: int = 128 * 1024**2
     max_age_seconds: float = _RETENTION_SECONDS
     duplicate_window_seconds: float = 120.0
+    replicas: int = Field(default=1, ge=1, le=5)
+    """Copies of each stream, on as many servers of the broker's cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ async def ensure_streams(js: JetStreamContext, namespace: Namespace, settings: S
                     max_age=settings.max_age_seconds,
                     duplicate_window=settings.duplicate_window_seconds,
                     allow_direct=True,
+                    num_replicas=settings.replicas,
                 )
             )
 
