@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from messages.content import ContentFacts
 
 _CHANGES_KEPT = 100_000
 _CHANGES_PER_READ = 2_000
+_REMOVED_KEPT = 10_000
 _SCAN_COUNT = 5_000
 _START = "0-0"
 
@@ -33,6 +35,8 @@ class Catalogue:
         self._redis = redis
         self._contents = namespace.key("contents")
         self._changes = namespace.key("content-changes")
+        self._removed = namespace.key("contents-removed")
+        self._notice = namespace.notice_key
 
     async def put(self, facts: ContentFacts) -> None:
         await self.put_many([facts])
@@ -42,19 +46,31 @@ class Catalogue:
         if not contents:
             return
         packed = {facts.content_id: pack(facts.to_wire()) for facts in contents}
+        num_returned = await self._redis.zrem(self._removed, *packed)
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.hset(self._contents, mapping=packed)  # type: ignore[arg-type]
         for content_id in packed:
             pipeline.xadd(self._changes, {"id": content_id}, maxlen=_CHANGES_KEPT, approximate=True)
+        if num_returned:
+            pipeline.incr(self._notice)
         await pipeline.execute()
 
     async def remove(self, content_id: str) -> bool:
-        """Take a content out of every feed from the next sync on. Returns whether it was there."""
+        """Take a content out of every replica's index with the next sync, and out of every feed from now on:
+        replicas are told by the notice that each request reads. Returns whether it was there."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.hdel(self._contents, content_id)
         pipeline.xadd(self._changes, {"id": content_id}, maxlen=_CHANGES_KEPT, approximate=True)
-        removed, _ = await pipeline.execute()
+        pipeline.zadd(self._removed, {content_id: time.time()})
+        pipeline.zremrangebyrank(self._removed, 0, -_REMOVED_KEPT - 1)
+        pipeline.incr(self._notice)
+        removed, *_ = await pipeline.execute()
         return bool(removed)
+
+    async def removed(self) -> list[str]:
+        """Return the contents that were removed last and not put again, oldest first."""
+        ids = await self._redis.zrange(self._removed, 0, -1)
+        return [content_id.decode() for content_id in ids]
 
     async def get(self, content_id: str) -> ContentFacts | None:
         packed = await self._redis.hget(self._contents, content_id)

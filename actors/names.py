@@ -50,6 +50,12 @@ class Namespace:
         """Return a store key: the namespace, then what it is, then whose."""
         return ":".join((self.name, *map(str, parts)))
 
+    @property
+    def notice_key(self) -> str:
+        """A counter that every feed request reads. It rises when an operator changed what must hold at once
+        in every replica (weights, removed contents): who sees it move reads those anew."""
+        return self.key("notice")
+
     def actor(self, role: str) -> str:
         return f"foryou-{self.name}-{role}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,12 +28,18 @@ class StatesTakenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredUser:
-    """served: uint64 [s], keys of served contents, newest last. rows: user rows by group, then slot."""
+    """served: uint64 [s], keys of served contents, newest last. rows: user rows by group, then slot.
+
+    shown: by group, the highest version counter that an answer to this person named. notice: see
+    `Namespace.notice_key`.
+    """
 
     state: bytes | None
     profile: dict[str, Any] | None
     served: IdArray
     rows: Mapping[str, Mapping[str, FloatArray]]
+    shown: Mapping[str, int] = field(default_factory=dict)
+    notice: int = 0
 
 
 def connect_store(url: str) -> Redis:
@@ -42,7 +48,8 @@ def connect_store(url: str) -> Redis:
 
 
 class UserStore:
-    """Keys: state, join (by joiners), profile (by HTTP), served (by replicas), row (by the model actor)."""
+    """Keys: state, join (by joiners), profile (by HTTP), served, shown (by replicas), row (by the model
+    actor)."""
 
     def __init__(self, redis: Redis, namespace: Namespace) -> None:
         self._redis = redis
@@ -55,24 +62,41 @@ class UserStore:
         pipeline.mget(
             key("state", user_id),
             key("profile", user_id),
+            self._namespace.notice_key,
             *(self._row_key(group, key_of(user_id)) for group in groups),
         )
         pipeline.lrange(key("served", user_id), 0, -1)
-        values, slates = await pipeline.execute()
-        state, profile, *rows = values
+        for group in groups:
+            pipeline.zscore(key("shown", user_id), group)
+        values, slates, *shown = await pipeline.execute()
+        state, profile, notice, *rows = values
         return StoredUser(
             state=state,
             profile=None if profile is None else unpack(profile),
             served=np.frombuffer(b"".join(slates), dtype="<u8"),
             rows={group: {} if row is None else unpack(row) for group, row in zip(groups, rows, strict=True)},
+            shown={
+                group: int(counter)
+                for group, counter in zip(groups, shown, strict=True)
+                if counter is not None
+            },
+            notice=int(notice or 0),
         )
 
-    async def add_served(self, user_id: str, keys: IdArray) -> None:
-        """Remember one slate as served, from now on, for every replica."""
+    async def add_served(
+        self, user_id: str, keys: IdArray, group: str | None = None, counter: int | None = None
+    ) -> None:
+        """Remember one slate as served, from now on, for every replica, and by which version of a group.
+
+        Of answers at the same time the highest version stays, in whatever order they come here.
+        """
         served = self._namespace.key("served", user_id)
         pipeline = self._redis.pipeline(transaction=False)
-        pipeline.rpush(served, keys.astype("<u8").tobytes())
-        pipeline.ltrim(served, -MAX_SERVED_SLATES, -1)
+        if len(keys):
+            pipeline.rpush(served, keys.astype("<u8").tobytes())
+            pipeline.ltrim(served, -MAX_SERVED_SLATES, -1)
+        if group is not None and counter is not None:
+            pipeline.zadd(self._namespace.key("shown", user_id), {group: counter}, gt=True)
         await pipeline.execute()
 
     async def put_profile(self, user_id: str, profile: Mapping[str, Any]) -> None:

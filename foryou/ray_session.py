@@ -21,8 +21,7 @@ _OBJECT_STORE_BYTES = 512 * 1024**2
 @contextlib.contextmanager
 def ray_session(settings: SystemSettings, address: str | None = None) -> Iterator[str]:
     """Join the cluster at `address` (or at RAY_ADDRESS), or start one; yields where others can join it."""
-    on_loopback = settings.http.host in (LOOPBACK, "localhost")
-    with serve_environment(loopback=on_loopback):
+    with serve_environment(loopback=settings.http.is_loopback):
         import ray
 
         address = address or os.environ.get("RAY_ADDRESS")

@@ -51,7 +51,19 @@ class DeltaFollower:
         self._sleep = sleep
         self._wants_everything = False
         self._num_errors = 0
+        self._moved = asyncio.Event()
         self.last_error: str | None = None
+
+    async def reached(self, counter: int, timeout: float) -> bool:
+        """Wait for `timeout` seconds at most until the replica stands at this version or a later one; say
+        whether it does."""
+        try:
+            async with asyncio.timeout(timeout):
+                while self._replica.counter < counter:
+                    await self._moved.wait()
+        except TimeoutError:
+            return self._replica.counter >= counter
+        return True
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -86,6 +98,8 @@ class DeltaFollower:
             self._metrics.delta_rows.inc(num_rows)
             await self._sleep(0)
         self._wants_everything = False
+        self._moved.set()  # wakes who waits now; who comes later waits for the next
+        self._moved = asyncio.Event()
         self._metrics.model_version.labels(self._replica.model_id).set(delta.version.counter)
         now = self._clock()
         for partition, position in delta.positions.items():

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from learners.user_state import UserState
 from messages.content import ContentFacts
 from messages.events import ContentMetadata, parse_event
 from messages.identifiers import DEFAULT_NUM_PARTITIONS, key_of
@@ -17,23 +16,29 @@ from messages.impressions import Impression, ModelVersion
 from serve_app.delta_follower import DeltaFollower
 from serve_app.event_intake import EventIntake, IntakeAnswer
 from serve_app.feed_answer import about_content, feed_answer
-from serve_app.model_replica import ModelReplica
+from serve_app.model_replica import NO_VERSION, ModelReplica
+from serve_app.operator_changes import OperatorChanges
 from serve_app.pipeline.person_hydrator import PersonHydrator
 from serve_app.pipeline.ranking_pipeline import RankedSlate, RankingPipeline
 from serve_app.pipeline.ranking_request import FeedRequest, RankingRequest
 from serve_app.ports import Catalogue, FeedPublisher, UserStore
+from serve_app.recent_people import RecentPeople
 from serve_app.serving_metrics import ServingMetrics
+from serve_app.user_report import user_report
 from serve_app.user_turns import UserTurns
 
 
 class FeedServiceSettings(BaseModel):
     """arm: the name under which impressions are logged. stale_after_seconds: age of the model at which health
-    warns (it serves on); over a minute, since an idle system moves its positions once a minute."""
+    warns (it serves on); over a minute, since an idle system moves its positions once a minute.
+    catch_up_seconds: how long a person's request waits in a replica that is behind what they were shown by
+    another one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     arm: str = "production"
     stale_after_seconds: float = Field(90.0, gt=0)
+    catch_up_seconds: float = Field(2.0, ge=0)
 
 
 class FeedService:
@@ -57,8 +62,10 @@ class FeedService:
         metrics: ServingMetrics | None = None,
         follower: DeltaFollower | None = None,
         workers: Callable[[], Mapping[str, Any]] = dict,
+        changes: OperatorChanges | None = None,
     ) -> None:
-        """workers: what joiner, learner, shards and so on last said of themselves, by role."""
+        """changes: what operators change, taken up with each request. workers: what joiner, learner, shards
+        and so on last said of themselves, by role."""
         self._user_store = user_store
         self._catalogue = catalogue
         self._publisher = feed_publisher
@@ -70,6 +77,8 @@ class FeedService:
         self._settings = settings or FeedServiceSettings()
         self._follower = follower
         self._workers = workers
+        self._changes = changes
+        self.people = RecentPeople()
         self._hydrator = PersonHydrator(replica)
         self._turns = UserTurns()
         self._started = clock()
@@ -78,9 +87,18 @@ class FeedService:
 
     async def feed(self, request: FeedRequest) -> dict[str, Any]:
         """Rank a slate, and answer once the broker has its impression and the store its contents as
-        served."""
+        served.
+
+        Successive answers to a person never go back a version, whichever replicas give them: one that is
+        behind waits for its model. Where that has been away for longer, it serves on and says so.
+        """
         async with self._turns.of(request.user_id):
-            stored = await self._user_store.load(request.user_id, [self._replica.row_group])
+            group = self._replica.row_group
+            stored = await self._user_store.load(request.user_id, [group])
+            behind = await self._catch_up(stored.shown.get(group, NO_VERSION))
+            if self._changes is not None:
+                await self._changes.follow(stored.notice)
+                self._changes.withdraw()
             ranking = self._hydrator.hydrate(request, stored, self._clock(), self._generator)
             slate = self._pipeline.rank(ranking)
             request_id = self._generator.bytes(12).hex()
@@ -94,13 +112,19 @@ class FeedService:
             )
             if request.about is not None:
                 answer["about"] = self._about(request.about, ranking, slate)
-            version = self._replica.version
-            if slate.scored is not None and version is not None:
-                impression = self._impression(ranking, request_id, slate, version)
-                # One after the other: contents remembered as served while the broker is away would be lost to
-                # this person with every retry, and an impression nobody saw teaches nothing.
-                await self._publisher.publish_impression(impression)
-                await self._user_store.add_served(request.user_id, impression.contents.content_keys)
+            if behind is not None:
+                answer["model"]["behind"] = behind
+            version, group = self._replica.version, self._replica.row_group
+            if version is not None:
+                shown = np.empty(0, dtype=np.uint64)
+                if slate.scored is not None:
+                    impression = self._impression(ranking, request_id, slate, version)
+                    shown = impression.contents.content_keys
+                    # One after the other: contents remembered as served while the broker is away would be
+                    # lost to this person with every retry, and an impression nobody saw teaches nothing.
+                    await self._publisher.publish_impression(impression)
+                await self._user_store.add_served(request.user_id, shown, group, version.counter)
+        self.people.saw(request.user_id)
         self._count(slate, answer)
         return answer
 
@@ -130,31 +154,19 @@ class FeedService:
         content = await self._catalogue.get(content_id)
         return None if content is None else content.to_wire()
 
+    async def delete_content(self, content_id: str) -> bool:
+        """Take a content out of the catalogue, out of every feed from now on and, with the next sync, out of
+        every index. Returns whether it was there."""
+        return await self._catalogue.remove(content_id)
+
     async def put_user(self, user_id: str, profile: dict[str, Any]) -> dict[str, Any]:
         await self._user_store.put_profile(user_id, profile)
         return {"user_id": user_id, **profile}
 
     async def get_user(self, user_id: str) -> dict[str, Any] | None:
-        """Return the profile and what events have said so far; None for somebody never heard of."""
+        """Return profile, preferences, history and sessions; None for somebody never heard of."""
         stored = await self._user_store.load(user_id, [])
-        if stored.state is None and stored.profile is None:
-            return None
-        state = UserState.empty(user_id) if stored.state is None else UserState.from_bytes(stored.state)
-        return {
-            "user_id": user_id,
-            **(stored.profile or {}),
-            "activity": {
-                "contents_watched": state.num_contents,
-                "sessions": state.num_sessions,
-                "average_session_seconds": round(state.average_session_seconds, 3),
-                "last_event_time": state.last_event_time or None,
-                "liked": len(state.liked),
-                "creators_followed": len(state.followed_creators),
-                "contents_hidden": len(state.hidden_contents),
-                "creators_blocked": len(state.blocked_creators),
-                "served": len(stored.served),
-            },
-        }
+        return user_report(user_id, stored, self._replica, self._clock())
 
     def health(self) -> dict[str, Any]:
         """Say whether this replica can serve; a stale model is a warning, since it serves on."""
@@ -192,6 +204,16 @@ class FeedService:
             "replica": self._replica.statistics(),
             "workers": dict(self._workers()),
         }
+
+    async def _catch_up(self, shown: int) -> str | None:
+        """Wait until this replica is where the person has been shown already; else name that version."""
+        if self._follower is None or shown <= self._replica.counter:
+            return None
+        if await self._follower.reached(shown, self._settings.catch_up_seconds):
+            return None
+        self.metrics.feeds_behind.inc()
+        version = self._replica.version
+        return str(shown) if version is None else f"{version.lineage}.{shown}"
 
     def _about(self, content_id: str, ranking: RankingRequest, slate: RankedSlate) -> dict[str, Any]:
         row = int(self._replica.state.contents.find(np.array([key_of(content_id)], dtype=np.uint64))[0])

@@ -6,7 +6,7 @@ raise ConnectionError or TimeoutError (or what the application names besides): c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from messages.arrays import IdArray
@@ -23,8 +23,8 @@ class UserStore(Protocol):
         """Read everything of one person in one round trip; groups: whose own rows (the models in play)."""
         ...
 
-    async def add_served(self, user_id: str, keys: IdArray) -> None:
-        """Remember contents as shown; done when it returns."""
+    async def add_served(self, user_id: str, keys: IdArray, group: str, counter: int) -> None:
+        """Remember contents as shown, and by which version of which model's rows; done when it returns."""
         ...
 
     async def put_profile(self, user_id: str, profile: dict[str, Any]) -> None: ...
@@ -38,6 +38,39 @@ class Catalogue(Protocol):
     async def put_many(self, contents: list[ContentFacts]) -> None: ...
 
     async def get(self, content_id: str) -> ContentFacts | None: ...
+
+    async def remove(self, content_id: str) -> bool:
+        """Take a content out of every feed; says whether it was there."""
+        ...
+
+    async def removed(self) -> list[str]:
+        """Return the contents that were removed last and not put again."""
+        ...
+
+
+class StoredWeights(Protocol):
+    """`actors.weight_store.StoredWeights`. changed_at: epoch seconds."""
+
+    @property
+    def table(self) -> Mapping[str, float]: ...
+
+    @property
+    def revision(self) -> int: ...
+
+    @property
+    def changed_at(self) -> float: ...
+
+
+class WeightStore(Protocol):
+    """`actors.weight_store.WeightStore`."""
+
+    async def read(self) -> StoredWeights | None:
+        """Return the table that was set last; None where nobody has set one."""
+        ...
+
+    async def write(self, table: Mapping[str, float], expected_revision: int | None) -> StoredWeights:
+        """Set a table, made from a revision of it; the application names the error of a conflict."""
+        ...
 
 
 class FeedPublisher(Protocol):

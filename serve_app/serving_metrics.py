@@ -51,6 +51,14 @@ class ServingMetrics:
         self.short_answers = Counter(
             "foryou_short_answers", "Answers with fewer contents than asked for.", registry=self.registry
         )
+        self.feeds_behind = Counter(
+            "foryou_feeds_behind",
+            "Answers by an older version than their person was shown before, the model being away.",
+            registry=self.registry,
+        )
+        self.shed = Counter(
+            "foryou_http_shed", "Requests refused because too many were under way.", registry=self.registry
+        )
         self.events = Counter("foryou_events", "Events taken in.", ["outcome"], registry=self.registry)
         self.model_version = Gauge(
             "foryou_model_version", "Version counter of the served model.", ["model"], registry=self.registry

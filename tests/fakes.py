@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from actors.weight_store import StoredWeights, WeightsConflictError
 from learners.user_state import UserState
 from messages.arrays import FloatArray, IdArray
 from messages.content import ContentColumns, ContentFacts
@@ -104,6 +105,8 @@ class StoredPerson:
     profile: dict[str, Any] | None = None
     served: IdArray = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
     rows: Mapping[str, Mapping[str, FloatArray]] = field(default_factory=dict)
+    shown: Mapping[str, int] = field(default_factory=dict)
+    notice: int = 0
 
 
 def ranking_request(
@@ -159,10 +162,19 @@ class KnownModel:
         return probabilities
 
 
+class FakeNotice:
+    """The number in the store that rises when an operator changes something."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+
 class FakeUserStore:
     """People in a dict. `log` names the calls in order, for tests of what happens before what."""
 
-    def __init__(self, log: list[str] | None = None) -> None:
+    def __init__(self, log: list[str] | None = None, notice: FakeNotice | None = None) -> None:
+        self._notice = notice or FakeNotice()
+        self.shown: dict[str, dict[str, int]] = {}
         self.states: dict[str, bytes] = {}
         self.profiles: dict[str, dict[str, Any]] = {}
         self.served: dict[str, list[IdArray]] = {}
@@ -179,12 +191,17 @@ class FakeUserStore:
             profile=self.profiles.get(user_id),
             served=np.concatenate(served) if served else np.empty(0, dtype=np.uint64),
             rows={group: {} for group in groups},
+            shown=dict(self.shown.get(user_id, {})),
+            notice=self._notice.number,
         )
 
-    async def add_served(self, user_id: str, keys: IdArray) -> None:
+    async def add_served(self, user_id: str, keys: IdArray, group: str, counter: int) -> None:
         self._fail()
-        self.served.setdefault(user_id, []).append(keys)
-        self.log.append("served")
+        shown = self.shown.setdefault(user_id, {})
+        shown[group] = max(counter, shown.get(group, counter))
+        if len(keys):
+            self.served.setdefault(user_id, []).append(keys)
+            self.log.append("served")
 
     async def put_profile(self, user_id: str, profile: dict[str, Any]) -> None:
         self._fail()
@@ -198,8 +215,10 @@ class FakeUserStore:
 class FakeCatalogue:
     """Contents in a dict."""
 
-    def __init__(self, log: list[str] | None = None) -> None:
+    def __init__(self, log: list[str] | None = None, notice: FakeNotice | None = None) -> None:
         self.contents: dict[str, ContentFacts] = {}
+        self._removed: dict[str, None] = {}
+        self._notice = notice or FakeNotice()
         self.log = [] if log is None else log
 
     async def put(self, facts: ContentFacts) -> None:
@@ -207,10 +226,40 @@ class FakeCatalogue:
 
     async def put_many(self, contents: list[ContentFacts]) -> None:
         self.contents |= {facts.content_id: facts for facts in contents}
+        if self._removed.keys() & {facts.content_id for facts in contents}:
+            self._removed = {name: None for name in self._removed if name not in self.contents}
+            self._notice.number += 1
         self.log.append("catalogue")
 
     async def get(self, content_id: str) -> ContentFacts | None:
         return self.contents.get(content_id)
+
+    async def remove(self, content_id: str) -> bool:
+        self._removed[content_id] = None
+        self._notice.number += 1
+        return self.contents.pop(content_id, None) is not None
+
+    async def removed(self) -> list[str]:
+        return list(self._removed)
+
+
+class FakeWeightStore:
+    """The table of weights in an attribute."""
+
+    def __init__(self, notice: FakeNotice) -> None:
+        self.stored: StoredWeights | None = None
+        self._notice = notice
+
+    async def read(self) -> StoredWeights | None:
+        return self.stored
+
+    async def write(self, table: Mapping[str, float], expected_revision: int | None) -> StoredWeights:
+        revision = 0 if self.stored is None else self.stored.revision
+        if expected_revision not in (None, revision):
+            raise WeightsConflictError(f"the table has revision {revision}, not {expected_revision}")
+        self.stored = StoredWeights(dict(table), revision + 1, NOW)
+        self._notice.number += 1
+        return self.stored
 
 
 class FakeFeedPublisher:

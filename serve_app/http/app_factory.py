@@ -11,15 +11,20 @@ from pydantic import TypeAdapter
 
 from messages.events import Event
 from serve_app.feed_service import FeedService
+from serve_app.http.access_control import AccessControl
+from serve_app.http.access_description import describe_access
 from serve_app.http.api_settings import ApiSettings
 from serve_app.http.body_limit import BodyLimit
 from serve_app.http.content_routes import content_routes
 from serve_app.http.event_routes import event_routes
 from serve_app.http.feed_routes import feed_routes
 from serve_app.http.json_answers import invalid_request, problem
+from serve_app.http.load_shedding import LoadShedding
 from serve_app.http.operations_routes import operations_routes
 from serve_app.http.request_metrics import RequestMetrics
 from serve_app.http.user_routes import user_routes
+from serve_app.http.weight_routes import weight_routes
+from serve_app.weight_service import WeightService
 
 UNAVAILABLE: tuple[type[Exception], ...] = (ConnectionError, TimeoutError)
 """What the ports raise when broker or store is away, or the stream is full."""
@@ -37,8 +42,10 @@ def create_app(
     service: FeedService,
     settings: ApiSettings | None = None,
     unavailable: tuple[type[Exception], ...] = UNAVAILABLE,
+    weights: WeightService | None = None,
 ) -> FastAPI:
-    """Return the app. unavailable: the errors that mean "try again", answered with 503 and Retry-After."""
+    """Return the app. unavailable: the errors that mean "try again", answered with 503 and Retry-After.
+    weights: where there is one, the routes that show, set and try the table of weights."""
     settings = settings or ApiSettings()
     app = FastAPI(title="foryou", description=_DESCRIPTION, version="1", redoc_url=None)
     for router in (
@@ -49,7 +56,16 @@ def create_app(
         operations_routes(service),
     ):
         app.include_router(router)
+    if weights is not None:
+        app.include_router(weight_routes(weights))
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        LoadShedding,
+        max_under_way=settings.max_under_way,
+        retry_after_seconds=settings.retry_after_seconds,
+        shed=service.metrics.shed,
+    )
+    app.add_middleware(AccessControl, settings=settings.access)
     app.add_middleware(RequestMetrics, metrics=service.metrics)
     app.add_exception_handler(RequestValidationError, invalid_request)
 
@@ -73,5 +89,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas = schema.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(event.pop("$defs"))
         schemas["Event"] = event
+        describe_access(schema)
         app.openapi_schema = schema
     return app.openapi_schema

@@ -1,4 +1,4 @@
-"""PUT and GET /v1/content/{content_id}."""
+"""PUT, GET and DELETE /v1/content/{content_id}."""
 
 from __future__ import annotations
 
@@ -64,5 +64,23 @@ def content_routes(service: FeedService) -> APIRouter:
         if content is None:
             return problem(404, "content_id", "there is no such content")
         return json_answer(content)
+
+    @router.delete(
+        "/v1/content/{content_id:path}",
+        summary="Remove a content",
+        status_code=204,
+        responses={
+            204: {"description": "It is in no feed from now on."},
+            404: {"description": "There is no such content."},
+        },
+    )
+    async def delete_content(content_id: ContentId) -> Response:
+        """Take a content out of every feed from this moment on, and out of every index with the next sync.
+
+        What people have done with it stays counted. Put it again to bring it back.
+        """
+        if not await service.delete_content(content_id):
+            return problem(404, "content_id", "there is no such content")
+        return Response(status_code=204)
 
     return router

@@ -65,11 +65,12 @@ def user_routes(service: FeedService) -> APIRouter:
 
     @router.get(
         "/v1/users/{user_id:path}",
-        summary="Read a profile",
+        summary="Read what is known of a person",
         responses={404: {"description": "Nothing is known of this person."}},
     )
     async def get_user(user_id: UserId) -> Response:
-        """Read the profile, and in numbers what events have said so far."""
+        """Read the profile and what events have said so far: preference weights by category and creator,
+        fading by half in a week, the contents watched or skipped last, newest first, and sessions."""
         user = await service.get_user(user_id)
         if user is None:
             return problem(404, "user_id", "nothing is known of this person")

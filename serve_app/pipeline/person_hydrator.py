@@ -18,7 +18,9 @@ class StoredUser(Protocol):
     """One person as the store gives them, in one round trip; `actors.user_store.StoredUser`.
 
     state: `UserState.to_bytes`, None for somebody unknown. served: keys of contents shown before, uint64 [s].
-    rows: the person's own embedding rows, `ModelReplica.row_group` -> slot -> float32 [d].
+    rows: the person's own embedding rows, `ModelReplica.row_group` -> slot -> float32 [d]. shown: by row
+    group, the highest version counter that an answer to this person named. notice: rises when an operator has
+    changed something (`serve_app.operator_changes`).
     """
 
     @property
@@ -32,6 +34,12 @@ class StoredUser(Protocol):
 
     @property
     def rows(self) -> Mapping[str, Mapping[str, FloatArray]]: ...
+
+    @property
+    def shown(self) -> Mapping[str, int]: ...
+
+    @property
+    def notice(self) -> int: ...
 
 
 class PersonHydrator:

@@ -45,7 +45,7 @@ class Ports:
             rows={group: self._system.user_rows(key_of(user_id)) for group in groups},
         )
 
-    async def add_served(self, user_id: str, keys: IdArray) -> None:
+    async def add_served(self, user_id: str, keys: IdArray, group: str, counter: int) -> None:
         self._served.setdefault(user_id, []).append(keys)
 
     async def put_profile(self, user_id: str, profile: dict[str, Any]) -> None:
@@ -53,6 +53,12 @@ class Ports:
 
     async def put(self, content: ContentFacts) -> None:
         await self.put_many([content])
+
+    async def remove(self, content_id: str) -> bool:
+        raise AssertionError("the demo removes nothing")
+
+    async def removed(self) -> list[str]:
+        return []
 
     async def put_many(self, contents: list[ContentFacts]) -> None:
         for facts in contents:

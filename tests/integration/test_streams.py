@@ -16,6 +16,7 @@ from actors.examples_writer import ExamplesWriter, PartitionTakenError
 from actors.feed_publisher import FeedPublisher, StreamUnavailableError
 from actors.streams import StreamReader, StreamSettings, ensure_streams
 from actors.user_store import PartitionStates, StatesTakenError, UserStore
+from actors.weight_store import WeightsConflictError, WeightStore
 from messages.content import ContentFacts
 from messages.events import ContentMetadata
 from messages.examples import ExampleBatch
@@ -145,6 +146,72 @@ def test_one_round_trip_loads_everything_of_a_person(endpoints: EndpointSettings
             assert user.rows["production.a"]["user"].tolist() == [1, 1, 1, 1]
             assert user.rows["other.a"] == {}
             assert user.state is None
+            assert (user.shown, user.notice) == ({}, 0)
+
+    run(scenario())
+
+
+def test_of_answers_at_the_same_time_the_highest_version_is_remembered(endpoints: EndpointSettings) -> None:
+    async def scenario() -> None:
+        async with opened(endpoints) as connections:
+            store = UserStore(connections.redis, connections.namespace)
+            keys = np.array([1], dtype=np.uint64)
+            await store.add_served("ann", keys, "production.a", 7)
+            await store.add_served("ann", keys, "production.a", 5)
+            await store.add_served("ann", keys[:0], "production.b", 2)
+            user = await store.load("ann", ["production.a", "production.b", "other.a"])
+            assert user.shown == {"production.a": 7, "production.b": 2}
+            assert user.served.tolist() == [1, 1]
+
+    run(scenario())
+
+
+def test_removed_contents_and_weights_are_told_by_the_notice_that_every_load_brings(
+    endpoints: EndpointSettings,
+) -> None:
+    async def scenario() -> None:
+        async with opened(endpoints) as connections:
+            store = UserStore(connections.redis, connections.namespace)
+            catalogue = Catalogue(connections.redis, connections.namespace)
+            weights = WeightStore(connections.redis, connections.namespace)
+            contents = [ContentFacts(name, "creator", 1.0, ContentMetadata()) for name in ("a", "b")]
+            await catalogue.put_many(contents)
+
+            async def notice() -> int:
+                return (await store.load("ann", [])).notice
+
+            seen = [await notice()]
+            await catalogue.remove("a")
+            seen.append(await notice())
+            assert await catalogue.removed() == ["a"]
+            await catalogue.put(contents[0])
+            seen.append(await notice())
+            assert await catalogue.removed() == []
+            await catalogue.put(contents[1])
+            seen.append(await notice())
+            await weights.write({"like": 2.0}, None)
+            seen.append(await notice())
+            assert seen == [0, 1, 2, 2, 3]
+
+    run(scenario())
+
+
+def test_a_table_of_weights_outlives_its_process_and_two_operators_do_not_overwrite_each_other(
+    endpoints: EndpointSettings,
+) -> None:
+    async def scenario() -> None:
+        async with opened(endpoints) as connections:
+            weights = WeightStore(connections.redis, connections.namespace)
+            assert await weights.read() is None
+            answers = await asyncio.gather(
+                *(weights.write({"like": float(number)}, 0) for number in range(4)), return_exceptions=True
+            )
+            (written,) = [answer for answer in answers if not isinstance(answer, Exception)]
+            assert {type(answer) for answer in answers} == {type(written), WeightsConflictError}
+            last = await weights.write({"share": -1.0}, 1)
+            read = await WeightStore(connections.redis, connections.namespace).read()
+            assert read == last
+            assert [table.revision for table in await weights.history(5)] == [2, 1]
 
     run(scenario())
 

@@ -15,12 +15,18 @@ from serve_app.feed_service import FeedService
 from serve_app.http.api_settings import ApiSettings
 from serve_app.http.app_factory import create_app
 from serve_app.model_replica import ModelReplica
+from serve_app.operator_changes import OperatorChanges
 from serve_app.pipeline.default_pipeline import PipelineSettings, build_pipeline
+from serve_app.pipeline.signal_weights import SignalWeights
+from serve_app.pipeline.weighted_sum_scorer import WeightedSumSettings
+from serve_app.weight_service import WeightService
 from tests.fakes import (
     NOW,
     FakeCatalogue,
     FakeFeedPublisher,
+    FakeNotice,
     FakeUserStore,
+    FakeWeightStore,
     KnownModel,
     content,
     empty_replica,
@@ -34,25 +40,41 @@ LIMITS = ApiSettings(max_events=3, max_body_bytes=4_096, max_limit=50)
 class Api:
     """A client and what stands behind it."""
 
-    def __init__(self, replica: ModelReplica) -> None:
+    def __init__(self, replica: ModelReplica, limits: ApiSettings = LIMITS) -> None:
         self.log: list[str] = []
-        self.store = FakeUserStore(self.log)
-        self.catalogue = FakeCatalogue(self.log)
+        notice = FakeNotice()
+        self.store = FakeUserStore(self.log, notice)
+        self.catalogue = FakeCatalogue(self.log, notice)
         self.publisher = FakeFeedPublisher(NUM_PARTITIONS, self.log)
         self.replica = replica
         self.now = NOW + 2
         model = KnownModel({f"c{index}": index / 30 for index in range(30)})
+        weight_store = FakeWeightStore(notice)
+        weights = SignalWeights(WeightedSumSettings().head_weights)
+        changes = OperatorChanges(replica, self.catalogue, weight_store, weights)
+        settings = PipelineSettings(learned_order_only=True)
+        pipeline = build_pipeline(settings, replica, model, changes.weights)
         self.service = FeedService(
             user_store=self.store,
             catalogue=self.catalogue,
             feed_publisher=self.publisher,
             replica=replica,
-            pipeline=build_pipeline(PipelineSettings(learned_order_only=True), replica, model),
+            pipeline=pipeline,
             clock=lambda: self.now,
             generator=np.random.default_rng(0),
             num_partitions=NUM_PARTITIONS,
+            changes=changes,
         )
-        self.app = create_app(self.service, LIMITS)
+        self.weights = WeightService(
+            store=weight_store,
+            changes=changes,
+            user_store=self.store,
+            replica=replica,
+            pipeline=pipeline,
+            people=self.service.people,
+            clock=lambda: self.now,
+        )
+        self.app = create_app(self.service, limits, weights=self.weights)
 
     def request(self, method: str, path: str, **words: Any) -> httpx.Response:
         async def run() -> httpx.Response:

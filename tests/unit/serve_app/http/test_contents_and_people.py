@@ -1,12 +1,13 @@
-"""PUT and GET of contents and profiles."""
+"""PUT, GET and DELETE of contents; what is known of people."""
 
 from __future__ import annotations
 
 import pytest
 
 from learners.user_state import UserState
-from messages.identifiers import keys_of
-from tests.fakes import NOW
+from learners.watch_outcome import ContentTraits
+from messages.identifiers import key_of, keys_of
+from tests.fakes import NOW, content, delta
 
 
 def test_a_content_is_in_the_catalogue_at_once_and_its_upload_is_published(api) -> None:
@@ -67,6 +68,38 @@ def test_an_id_that_is_too_long_is_refused(api) -> None:
     assert answer.json()["detail"][0]["field"] == "content_id"
 
 
+def feed_ids(api, user: str, limit: int = 30) -> list[str]:
+    return [item["content_id"] for item in api.get(f"/v1/feed/{user}?limit={limit}").json()["items"]]
+
+
+def test_a_deleted_content_is_in_no_feed_from_that_moment_on(api) -> None:
+    api.put("/v1/content/c29", json={"creator_id": "u29"})
+    answer = api.request("DELETE", "/v1/content/c29")
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "c29" not in feed_ids(api, "ada")
+    assert api.get("/v1/content/c29").status_code == 404
+    assert api.request("DELETE", "/v1/content/c29").status_code == 404
+
+
+def test_a_deleted_content_that_a_delta_under_way_brings_back_is_withdrawn_again(api) -> None:
+    api.request("DELETE", "/v1/content/c29")
+    assert len(feed_ids(api, "ada")) == 29
+
+    api.replica.apply_whole(delta(2, previous=1, contents=[content("c29")]))
+
+    assert "c29" not in feed_ids(api, "bob")
+
+
+def test_a_deleted_content_put_again_comes_back_with_its_delta(api) -> None:
+    api.request("DELETE", "/v1/content/c29")
+    assert "c29" not in feed_ids(api, "ada")
+    api.put("/v1/content/c29", json={"creator_id": "u29"})
+    api.replica.apply_whole(delta(2, previous=1, contents=[content("c29")]))
+
+    assert "c29" in feed_ids(api, "bob")
+
+
 PROFILE = {
     "demographics": {"age_group": "25-34", "language": "de"},
     "preferences": {"categories": ["k1"], "creators_followed": ["u3"]},
@@ -87,6 +120,28 @@ def test_a_profile_is_read_back_with_what_events_have_said(api) -> None:
     assert answer["activity"]["contents_watched"] == 1
     assert answer["activity"]["served"] == 2
     assert answer["activity"]["last_event_time"] == NOW
+
+
+def test_what_is_known_of_a_person_names_preferences_history_and_sessions(api) -> None:
+    state = UserState.empty("ada")
+    music = ContentTraits(key_of("c1"), key_of("u1"), key_of("k1"), 30.0)
+    state.apply({"event_type": "like", "content_id": "c1"}, NOW - 4_000, music)
+    state.apply({"event_type": "view", "content_id": "c1", "watch_duration": 30.0}, NOW - 4_000, music)
+    state.apply({"event_type": "skip", "content_id": "gone", "watch_duration": 1.0}, NOW, None)
+    api.store.states["ada"] = state.to_bytes()
+
+    answer = api.get("/v1/users/ada").json()
+
+    (category,) = answer["preference_weights"]["categories"]
+    assert (category["name"], category["weight"]) == ("k1", pytest.approx(1.0, abs=0.01))
+    assert answer["preference_weights"]["creators"][0]["name"] == "u1"
+    assert answer["history"] == [
+        {"content_id": None, "engaged": False},
+        {"content_id": "c1", "engaged": True},
+    ]
+    assert answer["sessions"]["count"] == 2
+    assert answer["sessions"]["average_contents"] == 1
+    assert answer["sessions"]["last"] == {"started": NOW, "last_event_time": NOW, "contents": 1}
 
 
 def test_somebody_never_heard_of_is_not_found(api) -> None:

@@ -65,6 +65,8 @@ def test_the_description_covers_every_endpoint_and_event(api) -> None:
         "/v1/events",
         "/v1/content/{content_id}",
         "/v1/users/{user_id}",
+        "/v1/weights",
+        "/v1/weights/preview",
         "/v1/health",
         "/v1/status",
         "/metrics",

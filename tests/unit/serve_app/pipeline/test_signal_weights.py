@@ -70,9 +70,7 @@ def test_a_table_that_is_tried_holds_for_the_block_only_even_when_it_fails() -> 
     assert weights.score(scored())[0] == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(
-    "weight", [float("nan"), float("inf"), 10**400, "2", True, None, -1_001]
-)
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 10**400, "2", True, None, -1_001])
 def test_a_wrong_weight_names_its_signal(weight: object) -> None:
     with pytest.raises(SignalWeightsError, match="a number between -1000 and 1000") as caught:
         checked_weights({"like": 1, "share": weight})
