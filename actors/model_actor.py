@@ -1,4 +1,4 @@
-"""The production model: collects changed rows each tick and hands replicas one versioned delta.
+"""A model on its way to replicas: collects changed rows each tick and hands replicas one versioned delta.
 
 User rows go to the store, under the model's name and lineage; content rows, counters, dense weights and the
 facts of new contents go to the replicas. Values are absolute, so a delta that comes twice does no harm.
@@ -21,6 +21,7 @@ from actors.catalogue import Catalogue, CatalogueChanges
 from actors.connections import Connections, EndpointSettings
 from actors.delta_assembly import is_worth_sending, merge_shard_deltas
 from actors.delta_log import DeltaLog
+from actors.model_groups import model_of_group
 from actors.remote_actor import RemoteActor
 from actors.user_store import UserStore
 from messages.content import ContentColumns
@@ -46,9 +47,14 @@ class ModelActorSettings(BaseModel):
     user_slots: tuple[str, ...] = ("user",)
 
     @property
+    def model_id(self) -> str:
+        """The model that the group is a lineage of."""
+        return model_of_group(self.group)[0]
+
+    @property
     def row_group(self) -> str:
         """The name under which user rows are kept: a rollback's new lineage does not see the old ones."""
-        return f"{self.group}.{self.lineage}"
+        return f"{self.model_id}.{self.lineage}"
 
 
 class DeltaSource(Protocol):
@@ -186,7 +192,7 @@ class ModelActor:
             shard_deltas,
             user_slots=self._settings.user_slots,
             full=full,
-            version=ModelVersion(self._settings.group, self._settings.lineage, 0),
+            version=ModelVersion(self._settings.model_id, self._settings.lineage, 0),
             previous=0 if previous is None else previous.version.counter,
             contents=ContentColumns.of(changes.contents) if changes.contents else None,
             removed_contents=keys_of(changes.removed),

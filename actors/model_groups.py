@@ -14,6 +14,9 @@ from messages.arrays import FloatArray
 from messages.updates import Position
 from parameter_server.settings import DenseSettings, GroupSettings, SlotSettings
 
+FIRST_MODEL = "production"
+"""The name of the model that a system begins with."""
+
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
@@ -80,3 +83,8 @@ def model_of_group(group: str) -> tuple[str, str]:
     """Return the model and the lineage that a group belongs to."""
     model_id, _, lineage = group.partition("@")
     return model_id, lineage or lineage_name(0)
+
+
+def learner_role(group: str) -> str:
+    """Name the actor that teaches a group; that of a system's first model is plainly the learner."""
+    return "learner" if group == FIRST_MODEL else f"learner-{group}"

@@ -50,6 +50,26 @@ class Client:
     def status(self) -> dict[str, Any]:
         return self._ask("GET", "/v1/status")
 
+    def models(self) -> dict[str, Any]:
+        return self._ask("GET", "/v1/models")
+
+    def model(self, model_id: str) -> dict[str, Any]:
+        return self._ask("GET", f"/v1/models/{model_id}")
+
+    def model_changes(self) -> dict[str, Any]:
+        return self._ask("GET", "/v1/model-changes")
+
+    def create_model(self, model_id: str, **body: Any) -> dict[str, Any]:
+        """Create a candidate; body: settings, copy_weights, by, why."""
+        return self._ask("PUT", f"/v1/models/{model_id}", json=body)
+
+    def change_model(self, model_id: str, action: str, *, by: str, why: str = "") -> dict[str, Any]:
+        """Do to a model what `foryou models` names: shadow, canary, promote, stop, retire, ..."""
+        return self._ask("POST", f"/v1/models/{model_id}/{action}", json={"by": by, "why": why})
+
+    def roll_back(self, *, by: str, why: str = "", before: float | None = None) -> dict[str, Any]:
+        return self._ask("POST", "/v1/models/rollback", json={"by": by, "why": why, "before": before})
+
     def _ask(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         response = self._http.request(method, path, **arguments)
         if response.is_error:

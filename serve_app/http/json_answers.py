@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,15 @@ def json_answer(body: Any, status: int = 200, headers: dict[str, str] | None = N
     """Encode once: no response model walks over the rows."""
     encoded = json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     return Response(encoded, status, headers, media_type=JSON)
+
+
+def finite(value: Any) -> Any:
+    """Return plain values with None where a number is not finite, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def problem(status: int, field: str, reason: str, headers: dict[str, str] | None = None) -> Response:

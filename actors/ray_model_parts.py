@@ -1,0 +1,64 @@
+"""Groups and learners of models as Ray actors, found by their names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ray
+
+from actors.model_groups import GroupBirth, learner_role
+from actors.names import RAY_NAMESPACE, Namespace
+from actors.remote_actor import RemoteActor
+from learners.training_settings import TrainingSettings
+
+_STATUS_SECONDS = 2.0
+
+
+class RayModelParts:
+    """`actors.model_keeper.ModelParts`. Calls may be repeated: all of them name what is to be.
+
+    start: starts the learner of a group, or returns the one that there is.
+    """
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        shard_roles: Sequence[str],
+        start: Callable[[str, TrainingSettings], Any],
+    ) -> None:
+        self._namespace = namespace
+        self._shards = [RemoteActor(namespace.actor(role), RAY_NAMESPACE) for role in shard_roles]
+        self._start = start
+        self._learners: dict[str, Any] = {}
+        """Handles, kept because Ray ends an actor that nobody holds."""
+
+    async def ensure_group(self, group: str, training: TrainingSettings, birth: GroupBirth) -> None:
+        await asyncio.gather(*(shard.call("ensure_group", group, training, birth) for shard in self._shards))
+
+    async def drop_group(self, group: str) -> None:
+        await asyncio.gather(*(shard.call("drop_group", group) for shard in self._shards))
+
+    async def start_learner(self, group: str, training: TrainingSettings) -> None:
+        if group not in self._learners:
+            self._learners[group] = await asyncio.to_thread(self._start, group, training)
+
+    async def stop_learner(self, group: str) -> None:
+        self._learners.pop(group, None)
+        try:
+            learner = ray.get_actor(self._actor_name(group), namespace=RAY_NAMESPACE)
+        except ValueError:
+            return
+        ray.kill(learner)
+
+    async def learner_status(self, group: str) -> dict[str, Any]:
+        try:
+            learner = ray.get_actor(self._actor_name(group), namespace=RAY_NAMESPACE)
+            status: dict[str, Any] = await asyncio.wait_for(learner.status.remote(), _STATUS_SECONDS)
+        except (ValueError, TimeoutError, ray.exceptions.RayError) as error:
+            return {"running": False, "failure": f"no answer: {type(error).__name__}"}
+        return status
+
+    def _actor_name(self, group: str) -> str:
+        return self._namespace.actor(learner_role(group))

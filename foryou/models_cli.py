@@ -1,0 +1,118 @@
+"""`foryou models`: models side by side, which of them serves whom, and how each got there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foryou.cli_options import ConfigOption, JsonOption, StateOption, refusing, settings_from
+from foryou.console import print_report
+from foryou.models_command import ACTIONS
+
+models_app = typer.Typer(help="Production, canaries and shadows of the running system.", no_args_is_help=True)
+
+ModelArgument = Annotated[str, typer.Argument(help="The model's name.")]
+WhyOption = Annotated[str, typer.Option("--why", help="Goes on record.")]
+
+
+def _state(config: Path | None, state: Path | None) -> Path:
+    return settings_from(config, state=state).services.state
+
+
+@models_app.command("list")
+def list_models(config: ConfigOption = None, state: StateOption = None, as_json: JsonOption = False) -> None:
+    """List every model: what it is for, since when, and what the rules say of it."""
+    from foryou.models_command import ModelsError, run_models_list
+
+    with refusing(ModelsError):
+        report = run_models_list(_state(config, state))
+    print_report(report, "Models", as_json=as_json)
+
+
+@models_app.command("show")
+def show_model(
+    model: ModelArgument, config: ConfigOption = None, state: StateOption = None, as_json: JsonOption = False
+) -> None:
+    """Show one model with its settings and its history."""
+    from foryou.models_command import ModelsError, run_models_show
+
+    with refusing(ModelsError):
+        report = run_models_show(_state(config, state), model)
+    print_report(report, model, as_json=as_json)
+
+
+@models_app.command("log")
+def show_log(config: ConfigOption = None, state: StateOption = None, as_json: JsonOption = False) -> None:
+    """Show every change: who, when, what, why, on what evidence."""
+    from foryou.models_command import ModelsError, run_models_log
+
+    with refusing(ModelsError):
+        report = run_models_log(_state(config, state))
+    print_report(report, "Changes of models", as_json=as_json)
+
+
+@models_app.command("create")
+def create_model(
+    model: ModelArgument,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE of the training settings; may be repeated.")
+    ] = None,
+    from_scratch: Annotated[
+        bool,
+        typer.Option("--from-scratch", help="First values and the whole stream, not production's weights."),
+    ] = False,
+    why: WhyOption = "",
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a candidate; it begins as a shadow."""
+    from foryou.models_command import ModelsError, run_models_create
+
+    with refusing(ModelsError):
+        report = run_models_create(
+            _state(config, state), model, changes=changes or [], from_scratch=from_scratch, why=why
+        )
+    print_report(report, f"Created {model}", as_json=as_json)
+
+
+@models_app.command("rollback")
+def roll_back(
+    before: Annotated[
+        float | None,
+        typer.Option("--before", help="Epoch seconds: a snapshot must be older, where one is needed."),
+    ] = None,
+    why: WhyOption = "",
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put production back: to the model before it, or else to its own last snapshot."""
+    from foryou.models_command import ModelsError, run_models_rollback
+
+    with refusing(ModelsError):
+        report = run_models_rollback(_state(config, state), before=before, why=why)
+    print_report(report, "Rolled back", as_json=as_json)
+
+
+def _register_action(action: str, words: str) -> None:
+    def command(
+        model: ModelArgument,
+        why: WhyOption = "",
+        config: ConfigOption = None,
+        state: StateOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        from foryou.models_command import ModelsError, run_models_action
+
+        with refusing(ModelsError):
+            report = run_models_action(_state(config, state), model, action, why=why)
+        print_report(report, f"{action} {model}", as_json=as_json)
+
+    models_app.command(action, help=words)(command)
+
+
+for _action, _words in ACTIONS.items():
+    _register_action(_action, _words)

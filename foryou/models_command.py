@@ -1,0 +1,97 @@
+"""`foryou models ...`: what the running system's registry of models says, and changes of it, over HTTP."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from foryou.client import ApiError, Client
+from foryou.local_services import StateFolder
+
+ACTIONS: dict[str, str] = {
+    "shadow": "Let a canary or a stopped model learn on without answering anybody.",
+    "canary": "Let a share of people see a model, and as many be its control.",
+    "promote": "Make a model production; what was production goes on learning as a shadow.",
+    "stop": "End a candidate; its weights stay until it is retired.",
+    "retire": "End a model for good and free its memory; its history stays.",
+    "approve": "Say yes to what the rules ask about a model.",
+    "decline": "Say no to it.",
+}
+
+
+class ModelsError(ValueError):
+    """Nothing runs, a setting cannot be read, or the registry does not allow the change."""
+
+
+def run_models_list(state: Path) -> dict[str, Any]:
+    return _ask(state, lambda client: client.models())
+
+
+def run_models_show(state: Path, model_id: str) -> dict[str, Any]:
+    return _ask(state, lambda client: client.model(model_id))
+
+
+def run_models_log(state: Path) -> dict[str, Any]:
+    return _ask(state, lambda client: client.model_changes())
+
+
+def run_models_create(
+    state: Path, model_id: str, *, changes: Sequence[str], from_scratch: bool, why: str
+) -> dict[str, Any]:
+    """Create a candidate. changes: KEY=VALUE, of `training` in the settings, dots step into sections."""
+    settings = nested(changes)
+    copy = not from_scratch
+    return _ask(
+        state,
+        lambda client: client.create_model(
+            model_id, settings=settings, copy_weights=copy, by=getpass.getuser(), why=why
+        ),
+    )
+
+
+def run_models_action(state: Path, model_id: str, action: str, *, why: str) -> dict[str, Any]:
+    """Do one of ACTIONS."""
+    by = getpass.getuser()
+    return _ask(state, lambda client: client.change_model(model_id, action, by=by, why=why))
+
+
+def run_models_rollback(state: Path, *, before: float | None, why: str) -> dict[str, Any]:
+    by = getpass.getuser()
+    return _ask(state, lambda client: client.roll_back(by=by, why=why, before=before))
+
+
+def nested(changes: Sequence[str]) -> dict[str, Any]:
+    """Turn KEY=VALUE into nested settings; values are JSON, or text where they are none. Raises
+    ModelsError."""
+    settings: dict[str, Any] = {}
+    for change in changes:
+        path, equals, text = change.partition("=")
+        *sections, name = path.split(".")
+        if not equals or not all((*sections, name)):
+            raise ModelsError(f"--set {change}: write KEY=VALUE, for example model.learning_rate=0.1")
+        inner = settings
+        for section in sections:
+            inner = inner.setdefault(section, {})
+            if not isinstance(inner, dict):
+                raise ModelsError(f"--set {change}: {section} is set as a value, too")
+        try:
+            inner[name] = json.loads(text)
+        except json.JSONDecodeError:
+            inner[name] = text
+    return settings
+
+
+def _ask(state: Path, question: Callable[[Client], dict[str, Any]]) -> dict[str, Any]:
+    running = StateFolder(state).find_running()
+    if running is None:
+        raise ModelsError(f"nothing runs on {state}; `foryou up` starts it")
+    try:
+        with Client(running.http_url) as client:
+            return question(client)
+    except (ApiError, httpx.HTTPError) as error:
+        raise ModelsError(str(error)) from error
