@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from dataclasses import dataclass
@@ -19,9 +20,14 @@ from actors.counter_writer import CounterWriter
 from actors.examples_follower import BatchingSettings
 from actors.joiner_actor import JoinerActor
 from actors.learner_actor import LearnerActor, LearnerSettings
-from actors.model_actor import ModelActor, ModelActorSettings, RemoteDeltaSource
+from actors.model_actor import ModelActorSettings, RemoteDeltaSource
+from actors.model_groups import learner_role
+from actors.model_hub import ModelHub
+from actors.models_actor import ModelsActor
+from actors.models_settings import ModelsSettings
 from actors.names import RAY_NAMESPACE, Namespace
 from actors.parameter_client import ParameterClient, RemoteShard
+from actors.ray_model_parts import RayModelParts
 from actors.shard_host import ShardHost, ShardHostSettings
 from learners.joiner import JoinerSettings
 from learners.training_settings import TrainingSettings
@@ -36,8 +42,11 @@ logger = logging.getLogger(__name__)
 
 
 class ClusterPlan(BaseModel):
-    """What to start in one namespace. learning, syncing, counting: a replay has no model actor, and its
-    learner writes the counters."""
+    """What to start in one namespace. replay: without model actor, and its learner writes the counters.
+
+    model, training: of the model that is production now. own_training: of models that have no settings of
+    their own, `training` where left out. models: None keeps no registry, and there is this one model alone.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,6 +59,8 @@ class ClusterPlan(BaseModel):
     training: TrainingSettings = TrainingSettings()
     batching: BatchingSettings = BatchingSettings()
     model: ModelActorSettings = ModelActorSettings()
+    models: ModelsSettings | None = None
+    own_training: TrainingSettings | None = None
     archive: ArchiveSettings = ArchiveSettings()
     learning: bool = True
     replay: bool = False
@@ -64,11 +75,13 @@ class SystemActors:
     counter_writer: Any | None
     learner: Any | None
     model: Any | None
+    models: Any | None = None
     archive: Any | None = None
 
     def workers(self) -> dict[str, Any]:
         """The actors that have a `status` and can `stop`, by role, in the order in which to stop them."""
         named = {
+            "models": self.models,
             "joiner": self.joiner,
             "learner": self.learner,
             "counter-writer": self.counter_writer,
@@ -116,10 +129,7 @@ def start_actors(plan: ClusterPlan) -> SystemActors:
     namespace = Namespace(plan.endpoints.namespace)
     partitions = range(plan.endpoints.num_partitions)
     shards = _start_shards(plan, namespace)
-    client = ParameterClient(
-        {shard: RemoteShard(namespace.actor(f"shard-{shard}"), RAY_NAMESPACE) for shard in shards},
-        ShardRouter(assign_buckets(plan.num_shards)),
-    )
+    client = _parameter_client(plan)
 
     def start(plain_class: type, role: str, *arguments: Any, threads: int = 1) -> Any:
         return (
@@ -134,30 +144,30 @@ def start_actors(plan: ClusterPlan) -> SystemActors:
         counter_writer=None
         if plan.replay
         else start(CounterWriter, "counter-writer", plan.endpoints, client, partitions, plan.batching),
-        learner=start(
-            LearnerActor,
-            "learner",
-            plan.endpoints,
-            client,
-            partitions,
-            plan.training,
-            LearnerSettings(
-                group=plan.model.group,
-                batching=plan.batching.model_copy(update={"in_time_order": plan.replay}),
-                writes_counters=plan.replay,
-            ),
-        )
-        if plan.learning
-        else None,
+        learner=start_learner(plan, plan.model.group, plan.training) if plan.learning else None,
         model=None
         if plan.replay
         else start(
-            ModelActor,
+            ModelHub,
             "model",
             plan.endpoints,
             [RemoteDeltaSource(namespace.actor(f"shard-{shard}"), RAY_NAMESPACE) for shard in shards],
             plan.model,
             threads=_LONG_POLLS,
+        ),
+        models=None
+        if plan.models is None
+        else start(
+            ModelsActor,
+            "models",
+            plan.endpoints,
+            RayModelParts(
+                namespace,
+                [f"shard-{shard}" for shard in shards],
+                functools.partial(start_learner, plan) if plan.learning else None,
+            ),
+            plan.own_training or plan.training,
+            plan.models,
         ),
         archive=None
         if plan.archive.uri is None
@@ -167,9 +177,44 @@ def start_actors(plan: ClusterPlan) -> SystemActors:
     return actors
 
 
+def start_learner(plan: ClusterPlan, group: str, training: TrainingSettings) -> Any:
+    """Start the learner of a group and return its handle; of one that runs, its own."""
+    endpoints = plan.endpoints
+    return (
+        ray.remote(LearnerActor)
+        .options(
+            **_options(Namespace(endpoints.namespace).actor(learner_role(group))),
+            max_concurrency=1,
+            get_if_exists=True,
+        )
+        .remote(
+            endpoints,
+            _parameter_client(plan),
+            range(endpoints.num_partitions),
+            training,
+            LearnerSettings(
+                group=group,
+                batching=plan.batching.model_copy(update={"in_time_order": plan.replay}),
+                writes_counters=plan.replay,
+            ),
+        )
+    )
+
+
 def find_model_actor(endpoints: EndpointSettings) -> Any:
     """Return the handle of a namespace's model actor, for replicas. Raises ValueError where there is none."""
     return ray.get_actor(Namespace(endpoints.namespace).actor("model"), namespace=RAY_NAMESPACE)
+
+
+def _parameter_client(plan: ClusterPlan) -> ParameterClient:
+    namespace = Namespace(plan.endpoints.namespace)
+    return ParameterClient(
+        {
+            shard: RemoteShard(namespace.actor(f"shard-{shard}"), RAY_NAMESPACE)
+            for shard in range(plan.num_shards)
+        },
+        ShardRouter(assign_buckets(plan.num_shards)),
+    )
 
 
 def _start_shards(plan: ClusterPlan, namespace: Namespace) -> dict[int, Any]:

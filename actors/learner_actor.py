@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,10 +21,12 @@ from learners.learning_guard import LearningGuard
 from learners.skip_sampling import sample_skips
 from learners.span_cutter import MiniBatch
 from learners.training_settings import TrainingSettings
-from learners.training_step import NonFiniteLossError, StepResult, TrainingStep
 from messages.codec import pack
 from messages.examples import ExampleBatch
 from messages.updates import COUNTERS_GROUP
+
+if TYPE_CHECKING:
+    from learners.training_step import StepResult
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,8 @@ class LearnerActor:
         self._partitions = list(partitions)
         self._settings = settings
         self._training = training
+        from learners.training_step import TrainingStep  # torch: only where a learner runs, not who starts it
+
         self._step = TrainingStep(training)
         self._guard = LearningGuard(training.guard)
         self._progress = LearnerProgress()
@@ -117,6 +121,8 @@ class LearnerActor:
         self, connections: Connections, mini_batch: MiniBatch, batch: ExampleBatch
     ) -> StepResult | None:
         """Return what to push; None for nothing: no rows, or a batch whose spans were recorded for later."""
+        from learners.training_step import NonFiniteLossError
+
         if not len(batch):
             return None
         sampled = sample_skips(batch, self._training.skip_keep_rate)

@@ -19,14 +19,14 @@ _STATUS_SECONDS = 2.0
 class RayModelParts:
     """`actors.model_keeper.ModelParts`. Calls may be repeated: all of them name what is to be.
 
-    start: starts the learner of a group, or returns the one that there is.
+    start: starts the learner of a group, or returns the one that there is; None where nothing may learn.
     """
 
     def __init__(
         self,
         namespace: Namespace,
         shard_roles: Sequence[str],
-        start: Callable[[str, TrainingSettings], Any],
+        start: Callable[[str, TrainingSettings], Any] | None,
     ) -> None:
         self._namespace = namespace
         self._shards = [RemoteActor(namespace.actor(role), RAY_NAMESPACE) for role in shard_roles]
@@ -41,7 +41,7 @@ class RayModelParts:
         await asyncio.gather(*(shard.call("drop_group", group) for shard in self._shards))
 
     async def start_learner(self, group: str, training: TrainingSettings) -> None:
-        if group not in self._learners:
+        if self._start is not None and group not in self._learners:
             self._learners[group] = await asyncio.to_thread(self._start, group, training)
 
     async def stop_learner(self, group: str) -> None:
