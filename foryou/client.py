@@ -13,10 +13,11 @@ class ApiError(Exception):
 
 
 class Client:
-    """Synchronous. base_url: as `foryou up` prints it."""
+    """Synchronous. base_url: as `foryou up` prints it. key: where the API asks for one."""
 
-    def __init__(self, base_url: str, timeout: float = 10.0) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=timeout)
+    def __init__(self, base_url: str, timeout: float = 10.0, key: str | None = None) -> None:
+        headers = {} if key is None else {"X-API-Key": key}
+        self._http = httpx.Client(base_url=base_url, timeout=timeout, headers=headers)
 
     def __enter__(self) -> Client:
         return self
@@ -40,6 +41,25 @@ class Client:
     def put_content(self, content_id: str, creator_id: str, **metadata: Any) -> dict[str, Any]:
         body = {"creator_id": creator_id, "metadata": metadata}
         return self._ask("PUT", f"/v1/content/{content_id}", json=body)
+
+    def delete_content(self, content_id: str) -> None:
+        """Take a content out of every feed. Raises ApiError where it is not there."""
+        self._ask("DELETE", f"/v1/content/{content_id}")
+
+    def user(self, user_id: str) -> dict[str, Any]:
+        """Return what is known of a person: profile, preference weights, history, sessions."""
+        return self._ask("GET", f"/v1/users/{user_id}")
+
+    def weights(self) -> dict[str, Any]:
+        return self._ask("GET", "/v1/weights")
+
+    def set_weights(self, weights: dict[str, float], *, revision: int | None = None) -> dict[str, Any]:
+        """Replace the table of weights; revision: the one it was made from."""
+        return self._ask("PUT", "/v1/weights", json={"weights": weights, "revision": revision})
+
+    def preview_weights(self, weights: dict[str, float], **body: Any) -> dict[str, Any]:
+        """Try a table on sample users; body: users, num_users, limit."""
+        return self._ask("POST", "/v1/weights/preview", json={"weights": weights, **body})
 
     def put_user(self, user_id: str, **profile: Any) -> dict[str, Any]:
         return self._ask("PUT", f"/v1/users/{user_id}", json=profile)
@@ -74,5 +94,5 @@ class Client:
         response = self._http.request(method, path, **arguments)
         if response.is_error:
             raise ApiError(f"{method} {path}: {response.status_code} {response.text}")
-        answer: dict[str, Any] = response.json()
+        answer: dict[str, Any] = response.json() if response.content else {}
         return answer
