@@ -27,6 +27,7 @@ from actors.models_actor import ModelsActor
 from actors.models_settings import ModelsSettings
 from actors.names import RAY_NAMESPACE, Namespace
 from actors.parameter_client import ParameterClient, RemoteShard
+from actors.placement import PlacementSettings
 from actors.ray_model_parts import RayModelParts
 from actors.shard_host import ShardHost, ShardHostSettings
 from learners.joiner import JoinerSettings
@@ -46,12 +47,13 @@ class ClusterPlan(BaseModel):
 
     model, training: of the model that is production now. own_training: of models that have no settings of
     their own, `training` where left out. models: None keeps no registry, and there is this one model alone.
+    detached: the actors live until somebody ends them, not until their starter ends.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     endpoints: EndpointSettings
-    snapshot_root: Path
+    snapshot_root: Path | str
     num_shards: int = Field(default=2, ge=1)
     snapshot_every_seconds: float = 30.0
     snapshots_kept: int = 3
@@ -62,8 +64,10 @@ class ClusterPlan(BaseModel):
     models: ModelsSettings | None = None
     own_training: TrainingSettings | None = None
     archive: ArchiveSettings = ArchiveSettings()
+    placement: PlacementSettings = PlacementSettings()
     learning: bool = True
     replay: bool = False
+    detached: bool = False
 
 
 @dataclass(slots=True)
@@ -128,13 +132,13 @@ def start_actors(plan: ClusterPlan) -> SystemActors:
     """Start every actor of one namespace and wait until each answers. Ray must be initialized."""
     namespace = Namespace(plan.endpoints.namespace)
     partitions = range(plan.endpoints.num_partitions)
-    shards = _start_shards(plan, namespace)
+    shards = _start_shards(plan)
     client = _parameter_client(plan)
 
     def start(plain_class: type, role: str, *arguments: Any, threads: int = 1) -> Any:
         return (
             ray.remote(plain_class)
-            .options(**_options(namespace.actor(role)), max_concurrency=threads)
+            .options(**_options(plan, role), max_concurrency=threads)
             .remote(*arguments)
         )
 
@@ -183,7 +187,7 @@ def start_learner(plan: ClusterPlan, group: str, training: TrainingSettings) -> 
     return (
         ray.remote(LearnerActor)
         .options(
-            **_options(Namespace(endpoints.namespace).actor(learner_role(group))),
+            **_options(plan, learner_role(group)),
             max_concurrency=1,
             get_if_exists=True,
         )
@@ -217,7 +221,7 @@ def _parameter_client(plan: ClusterPlan) -> ParameterClient:
     )
 
 
-def _start_shards(plan: ClusterPlan, namespace: Namespace) -> dict[int, Any]:
+def _start_shards(plan: ClusterPlan) -> dict[int, Any]:
     bucket_to_shard = assign_buckets(plan.num_shards)
     models = {plan.model.group: plan.training}
     host = ShardHostSettings(
@@ -227,7 +231,7 @@ def _start_shards(plan: ClusterPlan, namespace: Namespace) -> dict[int, Any]:
     )
     shards = {
         shard: ray.remote(ShardHost)
-        .options(**_options(namespace.actor(f"shard-{shard}")))
+        .options(**_options(plan, f"shard-{shard}"))
         .remote(shard, np.flatnonzero(bucket_to_shard == shard), models, plan.endpoints.num_partitions, host)
         for shard in range(plan.num_shards)
     }
@@ -235,12 +239,14 @@ def _start_shards(plan: ClusterPlan, namespace: Namespace) -> dict[int, Any]:
     return shards
 
 
-def _options(name: str) -> dict[str, Any]:
+def _options(plan: ClusterPlan, role: str) -> dict[str, Any]:
     """Actors come back by themselves (their constructors restore), and Ray never repeats a call by itself."""
     return {
-        "name": name,
+        "name": Namespace(plan.endpoints.namespace).actor(role),
         "namespace": RAY_NAMESPACE,
         "num_cpus": _ACTOR_CPUS,
         "max_restarts": -1,
         "max_task_retries": 0,
+        **({"lifetime": "detached"} if plan.detached else {}),
+        **plan.placement.of_role(role),
     }

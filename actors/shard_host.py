@@ -37,7 +37,7 @@ class ShardHostSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    snapshot_root: Path
+    snapshot_root: Path | str
     snapshot_every_seconds: float = Field(default=30.0, gt=0)
     snapshots_kept: int = Field(default=3, ge=1)
 

@@ -66,8 +66,8 @@ class ServiceSettings(_Section):
 
 class ShardSettings(_Section):
     count: int = Field(default=2, ge=1, le=256)
-    snapshots: Path | None = None
-    """Defaults to a folder under `services.state`."""
+    snapshots: str | None = None
+    """A folder, or a URI of pyarrow (abfs://, s3://, gs://); default a folder under `services.state`."""
     snapshot_every_seconds: float = Field(default=30.0, gt=0)
     snapshots_kept: int = Field(default=3, ge=1)
 

@@ -20,9 +20,9 @@ RootOption = Annotated[
 def _root(root: str | None, config: Path | None, state: Path | None) -> str:
     if root is not None:
         return root
-    settings = settings_from(config, state=state)
-    folder = settings.shards.snapshots or settings.services.state / "snapshots"
-    return str((folder / settings.namespace).resolve())
+    from foryou.system_plan import snapshot_root
+
+    return str(snapshot_root(settings_from(config, state=state)))
 
 
 @snapshot_app.command("list")

@@ -15,6 +15,7 @@ from actors.streams import ensure_streams
 from foryou.local_services import LOOPBACK, LocalServices, RunningSystem, StateFolder, free_port
 from foryou.ray_session import captured_prints, ray_session
 from foryou.settings import SystemSettings
+from foryou.system_plan import cluster_plan, endpoints_of, feed_application, snapshot_root
 
 if TYPE_CHECKING:  # Serve reads its flags when imported, so nothing may import it before they are set
     from actors.cluster import ClusterPlan, SystemActors
@@ -52,10 +53,9 @@ class System:
             self._resources.close()
 
     @property
-    def snapshot_root(self) -> Path:
-        """The folder of this namespace's snapshots."""
-        root = self.settings.shards.snapshots or self._state.path / "snapshots"
-        return root / self.settings.namespace
+    def snapshot_root(self) -> Path | str:
+        """The folder or URI of this namespace's snapshots."""
+        return snapshot_root(self.settings)
 
     def _start(self, resources: contextlib.ExitStack) -> None:
         services = self.settings.services
@@ -64,19 +64,14 @@ class System:
         local = resources.enter_context(
             LocalServices(self._state, services.nats_url, services.store_url, services.nats_sync)
         )
-        self.endpoints = EndpointSettings(
-            nats_url=local.nats_url,
-            store_url=local.store_url,
-            namespace=self.settings.namespace,
-            num_partitions=self.settings.num_partitions,
-        )
+        self.endpoints = endpoints_of(self.settings, local.nats_url, local.store_url)
         asyncio.run(self._prepare_streams())
         self._say("Ray")
         ray_address = resources.enter_context(ray_session(self.settings))
         self._say("joiner, learner, shards, model actor")
         from actors.cluster import start_actors
 
-        plan = self._plan()
+        plan = cluster_plan(self.settings, self.endpoints, detached=False)
         self.actors = start_actors(plan)
         resources.callback(self.actors.stop)
         self._say("Ray Serve")
@@ -89,48 +84,13 @@ class System:
         async with await Connections.open(self.endpoints, "foryou-up") as connections:
             await ensure_streams(connections.js, connections.namespace, self.settings.streams)
 
-    def _plan(self) -> ClusterPlan:
-        from actors.cluster import ClusterPlan
-        from actors.model_actor import ModelActorSettings
-
-        settings = self.settings
-        return ClusterPlan(
-            endpoints=self.endpoints,
-            snapshot_root=self.snapshot_root,
-            num_shards=settings.shards.count,
-            snapshot_every_seconds=settings.shards.snapshot_every_seconds,
-            snapshots_kept=settings.shards.snapshots_kept,
-            joiner=settings.joiner,
-            training=settings.training,
-            batching=settings.batching,
-            model=ModelActorSettings(sync_every_seconds=settings.sync.every_seconds),
-            archive=settings.archive.resolved(),
-            learning=settings.learning,
-        )
-
     def _start_serve(self, plan: ClusterPlan, resources: contextlib.ExitStack) -> None:
         from ray import serve
 
-        from serve_app.app import build_application
-
         http = self.settings.http
-        api = self.settings.feed.api
-        access = api.access.model_copy(update={"is_loopback": http.is_loopback})
-        feed = self.settings.feed.model_copy(update={"api": api.model_copy(update={"access": access})})
         port = http.port or free_port()
         serve.start(http_options={"host": http.host, "port": port, "access_log": False})
         resources.callback(serve.shutdown)
-        application = build_application(
-            endpoints=self.endpoints,
-            model=plan.model,
-            ranking=plan.training.model,
-            feed=feed,
-            worker_roles=self.actors.roles(),
-            num_replicas=http.replicas,
-            max_replicas=http.max_replicas,
-            placement=self.settings.placement.of_replica(),
-            max_ongoing_requests=http.max_ongoing_requests,
-            max_queued_requests=http.max_queued_requests,
-        )
+        application = feed_application(self.settings, plan, self.actors.roles())
         serve.run(application, name="foryou", route_prefix="/")
         self.http_url = f"http://{LOOPBACK if http.host == '0.0.0.0' else http.host}:{port}"

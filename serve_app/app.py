@@ -84,8 +84,11 @@ class FeedIngress:
         ranking: RankingModelSettings,
         feed: FeedSettings,
         worker_roles: Sequence[str],
+        revision: str = "",
     ) -> None:
+        """revision: of what this replica runs; Serve replaces replicas whose arguments have changed."""
         faiss.omp_set_num_threads(1)
+        self.revision = revision
         self._settings = feed
         self._connections = await Connections.open(endpoints, "replica")
         plan = model_plan(TrainingSettings(model=ranking), endpoints.num_partitions)
@@ -160,6 +163,7 @@ def build_application(
     max_ongoing_requests: int = 64,
     max_queued_requests: int = 256,
     placement: Mapping[str, Any] | None = None,
+    revision: str = "",
 ) -> serve.Application:
     """Return the application to run. The model actor must be there; `serve.start` sets host and port.
 
@@ -183,7 +187,7 @@ def build_application(
         ray_actor_options={"num_cpus": 0.1, **(placement or {})},
     )
     application: serve.Application = deployment.bind(
-        find_model_actor(endpoints), endpoints, model, ranking, feed, worker_roles
+        find_model_actor(endpoints), endpoints, model, ranking, feed, worker_roles, revision
     )
     return application
 

@@ -1,0 +1,85 @@
+"""What settings mean for a running system: its actors and its application. The one place where both are read.
+
+`foryou up` runs them in its own Ray, `foryou deploy` in a cluster's, and Serve's own configuration files by
+`foryou.serve_application`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from actors.connections import EndpointSettings
+from foryou.settings import SystemSettings
+
+if TYPE_CHECKING:  # Serve reads its flags when imported, so nothing may import it before they are set
+    from ray import serve
+
+    from actors.cluster import ClusterPlan
+
+
+def snapshot_root(settings: SystemSettings) -> Path | str:
+    """Return the folder or URI of this namespace's snapshots."""
+    root = settings.shards.snapshots
+    if root is not None and "://" in root:
+        return f"{root.rstrip('/')}/{settings.namespace}"
+    folder = settings.services.state / "snapshots" if root is None else Path(root)
+    return folder.resolve() / settings.namespace
+
+
+def endpoints_of(settings: SystemSettings, nats_url: str, store_url: str) -> EndpointSettings:
+    """Return where broker and store are, and which namespace of them is meant."""
+    return EndpointSettings(
+        nats_url=nats_url,
+        store_url=store_url,
+        namespace=settings.namespace,
+        num_partitions=settings.num_partitions,
+    )
+
+
+def cluster_plan(settings: SystemSettings, endpoints: EndpointSettings, *, detached: bool) -> ClusterPlan:
+    """Return the actors to start. detached: they live until they are ended, and not with their starter."""
+    from actors.cluster import ClusterPlan
+    from actors.model_actor import ModelActorSettings
+
+    return ClusterPlan(
+        endpoints=endpoints,
+        snapshot_root=snapshot_root(settings),
+        num_shards=settings.shards.count,
+        snapshot_every_seconds=settings.shards.snapshot_every_seconds,
+        snapshots_kept=settings.shards.snapshots_kept,
+        joiner=settings.joiner,
+        training=settings.training,
+        batching=settings.batching,
+        model=ModelActorSettings(sync_every_seconds=settings.sync.every_seconds),
+        archive=settings.archive.resolved(),
+        placement=settings.placement,
+        learning=settings.learning,
+        detached=detached,
+    )
+
+
+def feed_application(
+    settings: SystemSettings, plan: ClusterPlan, worker_roles: Sequence[str], revision: str = ""
+) -> serve.Application:
+    """Return the application to run; its actors must be there. A new revision replaces all replicas."""
+    from serve_app.app import build_application
+
+    http = settings.http
+    api = settings.feed.api
+    access = api.access.model_copy(update={"is_loopback": http.is_loopback})
+    feed = settings.feed.model_copy(update={"api": api.model_copy(update={"access": access})})
+    return build_application(
+        endpoints=plan.endpoints,
+        model=plan.model,
+        ranking=plan.training.model,
+        feed=feed,
+        worker_roles=worker_roles,
+        num_replicas=http.replicas,
+        max_replicas=http.max_replicas,
+        max_ongoing_requests=http.max_ongoing_requests,
+        max_queued_requests=http.max_queued_requests,
+        placement=settings.placement.of_replica(),
+        revision=revision,
+    )
