@@ -10,7 +10,7 @@ TABLE_TESTS := tests/unit/parameter_server tests/unit/monitoring tests/unit/mess
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 unexport PYTHONDONTWRITEBYTECODE # pytest rewrites assertions once, not at each start
 
-.PHONY: help install demo test test-unit test-tables test-rooms test-thorough lint format bench clean
+.PHONY: help install demo test test-unit test-tables test-rooms test-thorough test-faults lint format bench clean
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -46,6 +46,9 @@ test-rooms:
 
 test-thorough: $(VENV)/.installed-test ## run the property tests with many more examples (takes long)
 	$(UNIT_TESTS) tests/unit --hypothesis-profile=thorough
+
+test-faults: $(VENV)/.installed-test ## kill, pause and cut off parts of a system in fifty random schedules (takes long)
+	$(BIN)/foryou chaos --schedules $(or $(SCHEDULES),50)
 
 lint: $(VENV)/.installed-lint ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -42,6 +42,10 @@ class KeptServer:
         """How often it was brought back."""
 
     @property
+    def port(self) -> int:
+        return self._port
+
+    @property
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid
 

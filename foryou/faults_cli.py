@@ -1,0 +1,33 @@
+"""The commands that prove and mend: `foryou chaos`, `foryou rebuild`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from foryou.cli_options import ConfigOption, JsonOption, settings_from
+from foryou.console import print_report, progress_console
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands where all others are."""
+    app.command()(chaos)
+
+
+def chaos(
+    schedules: Annotated[int, typer.Option(min=1, help="How many schedules, one after the other.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of the stream and of all faults.")] = 0,
+    first: Annotated[int, typer.Option(min=0, help="Begin with this one: to have one again.")] = 0,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Kill, pause and cut off parts of a system of its own, and compare its accounts with a clean run's."""
+    from foryou.chaos_command import run_chaos_command
+
+    report = run_chaos_command(
+        settings_from(config), schedules=schedules, seed=seed, first=first, say=progress_console.print
+    )
+    print_report(report, "Faults", as_json=as_json)
+    if report["problems"]:
+        raise typer.Exit(1)
