@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -13,17 +12,19 @@ from messages.content import ContentFacts
 from messages.events import ContentMetadata, parse_event
 from messages.identifiers import DEFAULT_NUM_PARTITIONS, key_of
 from messages.impressions import Impression, ModelVersion
+from serve_app.answer_pulse import AnswerPulse
 from serve_app.delta_follower import DeltaFollower
 from serve_app.event_intake import EventIntake, IntakeAnswer
 from serve_app.feed_answer import about_content, feed_answer
 from serve_app.model_replica import NO_VERSION, ModelReplica
 from serve_app.operator_changes import OperatorChanges
-from serve_app.pipeline.person_hydrator import PersonHydrator
 from serve_app.pipeline.ranking_pipeline import RankedSlate, RankingPipeline
 from serve_app.pipeline.ranking_request import FeedRequest, RankingRequest
 from serve_app.ports import Catalogue, FeedPublisher, UserStore
 from serve_app.recent_people import RecentPeople
+from serve_app.replica_report import health_report, status_report
 from serve_app.serving_metrics import ServingMetrics
+from serve_app.serving_models import ServingModel, ServingModels
 from serve_app.user_report import user_report
 from serve_app.user_turns import UserTurns
 
@@ -63,23 +64,23 @@ class FeedService:
         follower: DeltaFollower | None = None,
         workers: Callable[[], Mapping[str, Any]] = dict,
         changes: OperatorChanges | None = None,
+        models: ServingModels | None = None,
     ) -> None:
-        """changes: what operators change, taken up with each request. workers: what joiner, learner, shards
-        and so on last said of themselves, by role."""
+        """replica, pipeline, follower: of the first model; models: of all, where there may be others.
+        changes: what operators change, taken up with each request. workers: what joiner, learner, shards and
+        so on last said of themselves, by role."""
         self._user_store = user_store
         self._catalogue = catalogue
         self._publisher = feed_publisher
-        self._replica = replica
-        self._pipeline = pipeline
         self._clock = clock
         self._generator = generator
         self._num_partitions = num_partitions
         self._settings = settings or FeedServiceSettings()
-        self._follower = follower
+        self._models = models or ServingModels(ServingModel(replica, pipeline, follower), self._settings.arm)
         self._workers = workers
         self._changes = changes
         self.people = RecentPeople()
-        self._hydrator = PersonHydrator(replica)
+        self.pulse = AnswerPulse()
         self._turns = UserTurns()
         self._started = clock()
         self.metrics = metrics or ServingMetrics()
@@ -93,40 +94,50 @@ class FeedService:
         behind waits for its model. Where that has been away for longer, it serves on and says so.
         """
         async with self._turns.of(request.user_id):
-            group = self._replica.row_group
-            stored = await self._user_store.load(request.user_id, [group])
-            behind = await self._catch_up(stored.shown.get(group, NO_VERSION))
-            if self._changes is not None:
-                await self._changes.follow(stored.notice)
-                self._changes.withdraw()
-            ranking = self._hydrator.hydrate(request, stored, self._clock(), self._generator)
-            slate = self._pipeline.rank(ranking)
-            request_id = self._generator.bytes(12).hex()
-            answer = feed_answer(
-                ranking,
-                request_id,
-                slate,
-                self._replica,
-                num_partitions=self._num_partitions,
-                explain=request.explain,
-            )
-            if request.about is not None:
-                answer["about"] = self._about(request.about, ranking, slate)
-            if behind is not None:
-                answer["model"]["behind"] = behind
-            version, group = self._replica.version, self._replica.row_group
-            if version is not None:
-                shown = np.empty(0, dtype=np.uint64)
-                if slate.scored is not None:
-                    impression = self._impression(ranking, request_id, slate, version)
-                    shown = impression.contents.content_keys
-                    # One after the other: contents remembered as served while the broker is away would be
-                    # lost to this person with every retry, and an impression nobody saw teaches nothing.
-                    await self._publisher.publish_impression(impression)
-                await self._user_store.add_served(request.user_id, shown, group, version.counter)
+            arm, model = self._models.choose(request.user_id)
+            answer, slate = await self._answer(request, arm, model)
         self.people.saw(request.user_id)
         self._count(slate, answer)
         return answer
+
+    async def _answer(
+        self, request: FeedRequest, arm: str, model: ServingModel
+    ) -> tuple[dict[str, Any], RankedSlate]:
+        replica = model.replica
+        group = replica.row_group
+        stored = await self._user_store.load(request.user_id, [group])
+        behind = await self._catch_up(model, stored.shown.get(group, NO_VERSION))
+        if self._changes is not None:
+            await self._changes.follow(stored.notice)
+            self._changes.withdraw(replica)
+        with self.pulse.ranking(replica.model_id):
+            ranking = model.hydrator.hydrate(request, stored, self._clock(), self._generator)
+            slate = model.pipeline.rank(ranking)
+        request_id = self._generator.bytes(12).hex()
+        answer = feed_answer(
+            ranking,
+            request_id,
+            slate,
+            replica,
+            num_partitions=self._num_partitions,
+            explain=request.explain,
+        )
+        answer["arm"] = arm
+        if request.about is not None:
+            answer["about"] = self._about(request.about, ranking, slate, model)
+        if behind is not None:
+            answer["model"]["behind"] = behind
+        version, group = replica.version, replica.row_group
+        if version is not None:
+            shown = np.empty(0, dtype=np.uint64)
+            if slate.scored is not None:
+                impression = self._impression(ranking, request_id, slate, version, arm)
+                shown = impression.contents.content_keys
+                # One after the other: contents remembered as served while the broker is away would be
+                # lost to this person with every retry, and an impression nobody saw teaches nothing.
+                await self._publisher.publish_impression(impression)
+            await self._user_store.add_served(request.user_id, shown, group, version.counter)
+        return answer, slate
 
     async def accept_events(self, raw: list[object]) -> IntakeAnswer:
         return await self._intake.accept(raw)
@@ -168,60 +179,45 @@ class FeedService:
         stored = await self._user_store.load(user_id, [])
         return user_report(user_id, stored, self._replica, self._clock())
 
+    @property
+    def _replica(self) -> ModelReplica:
+        """Of the model that answers everybody who is in no experiment."""
+        return self._models.production.replica
+
     def health(self) -> dict[str, Any]:
         """Say whether this replica can serve; a stale model is a warning, since it serves on."""
-        reasons, warnings = [], []
-        if self._replica.version is None:
-            reasons.append("no version of the model has arrived yet")
-        else:
-            age = self._clock() - self._replica.as_of
-            if age > self._settings.stale_after_seconds:
-                warnings.append(f"the model is {age:.0f} s old")
-        if self._follower is not None and self._follower.last_error is not None:
-            warnings.append(f"following the model fails: {self._follower.last_error}")
-        for role, worker in self._workers().items():
-            if not worker["running"]:
-                warnings.append(f"{role} is down: {worker['failure'] or 'it has ended'}")
-        return {"live": True, "ready": not reasons, "reasons": reasons, "warnings": warnings}
+        stale_after = self._settings.stale_after_seconds
+        return health_report(self._models, self._workers(), self._clock(), stale_after)
 
     def status(self) -> dict[str, Any]:
-        """Return plain facts for people: version, positions by partition, sizes."""
-        now, version = self._clock(), self._replica.version
+        """Return plain facts for people: versions, positions by partition, sizes."""
+        now = self._clock()
         return {
             **self.health(),
             "uptime_seconds": round(now - self._started, 1),
-            "model": {
-                "id": self._replica.model_id,
-                "version": None if version is None else str(version),
-                "lineage": None if version is None else version.lineage,
-                "counter": None if version is None else version.counter,
-                "age_seconds": None if version is None else round(max(0.0, now - self._replica.as_of), 3),
-            },
-            "partitions": {
-                str(partition): asdict(position)
-                for partition, position in sorted(self._replica.positions.items())
-            },
-            "replica": self._replica.statistics(),
-            "workers": dict(self._workers()),
+            **status_report(self._models, self._workers(), now),
         }
 
-    async def _catch_up(self, shown: int) -> str | None:
+    async def _catch_up(self, model: ServingModel, shown: int) -> str | None:
         """Wait until this replica is where the person has been shown already; else name that version."""
-        if self._follower is None or shown <= self._replica.counter:
+        if model.follower is None or shown <= model.replica.counter:
             return None
-        if await self._follower.reached(shown, self._settings.catch_up_seconds):
+        if await model.follower.reached(shown, self._settings.catch_up_seconds):
             return None
         self.metrics.feeds_behind.inc()
-        version = self._replica.version
+        version = model.replica.version
         return str(shown) if version is None else f"{version.lineage}.{shown}"
 
-    def _about(self, content_id: str, ranking: RankingRequest, slate: RankedSlate) -> dict[str, Any]:
-        row = int(self._replica.state.contents.find(np.array([key_of(content_id)], dtype=np.uint64))[0])
-        considered = None if row < 0 else self._pipeline.consider(ranking, row)
+    def _about(
+        self, content_id: str, ranking: RankingRequest, slate: RankedSlate, model: ServingModel
+    ) -> dict[str, Any]:
+        keys = np.array([key_of(content_id)], dtype=np.uint64)
+        row = int(model.replica.state.contents.find(keys)[0])
+        considered = None if row < 0 else model.pipeline.consider(ranking, row)
         return about_content(content_id, considered, slate, limit=ranking.limit)
 
     def _impression(
-        self, request: RankingRequest, request_id: str, slate: RankedSlate, version: ModelVersion
+        self, request: RankingRequest, request_id: str, slate: RankedSlate, version: ModelVersion, arm: str
     ) -> Impression:
         assert slate.scored is not None
         return Impression(
@@ -229,7 +225,7 @@ class FeedService:
             user_id=request.user_id,
             timestamp=request.now,
             model=version,
-            arm=self._settings.arm,
+            arm=arm,
             context=request.context,
             contents=slate.scored.contents,
             propensities=slate.propensities,

@@ -24,10 +24,14 @@ class Registry(Protocol):
 
 @dataclass(slots=True)
 class FollowedModel:
-    """A model that deltas keep coming for; the task ends when it is cancelled."""
+    """A model that is kept up to date by tasks, which end only when they are cancelled."""
 
     serving: ServingModel
-    task: asyncio.Task[None]
+    tasks: tuple[asyncio.Task[None], ...]
+
+    def cancel(self) -> None:
+        for task in self.tasks:
+            task.cancel()
 
 
 class ModelsFollower:
@@ -93,15 +97,15 @@ class ModelsFollower:
 
     def has_failed(self) -> bool:
         """Say whether a model in use is followed no more: a follower outlives every error of the others."""
-        return any(followed.task.done() for followed in self._followed.values())
+        return any(task.done() for followed in self._followed.values() for task in followed.tasks)
 
     def stop(self) -> None:
         for followed in self._followed.values():
-            followed.task.cancel()
+            followed.cancel()
 
     def _let_go(self, groups: set[str], serving: list[ServingModel]) -> None:
         for group in list(self._followed):
             followed = self._followed[group]
             if group not in groups and not any(followed.serving is model for model in serving):
-                followed.task.cancel()
+                followed.cancel()
                 del self._followed[group]

@@ -62,8 +62,10 @@ class OperatorChanges:
                 self.weights.replace(checked_weights(stored.table), stored.revision)
             self._notice = notice
 
-    def withdraw(self) -> None:
-        """Take removed contents out of the replica, where a delta has not yet or one under way has brought
-        them back. Call it right before ranking, without an await in between."""
-        if len(self._removed) and (self._replica.state.contents.find(self._removed) >= 0).any():
-            self._replica.state.remove_contents(self._removed)
+    def withdraw(self, replica: ModelReplica | None = None) -> None:
+        """Take removed contents out of the replica that ranks (the first, where none is named), where a delta
+        has not yet or one under way has brought them back. Call it right before ranking, without an await in
+        between."""
+        replica = replica or self._replica
+        if len(self._removed) and (replica.state.contents.find(self._removed) >= 0).any():
+            replica.state.remove_contents(self._removed)

@@ -20,10 +20,12 @@ from serve_app.http.event_routes import event_routes
 from serve_app.http.feed_routes import feed_routes
 from serve_app.http.json_answers import invalid_request, problem
 from serve_app.http.load_shedding import LoadShedding
+from serve_app.http.model_routes import model_routes
 from serve_app.http.operations_routes import operations_routes
 from serve_app.http.request_metrics import RequestMetrics
 from serve_app.http.user_routes import user_routes
 from serve_app.http.weight_routes import weight_routes
+from serve_app.model_operations import ModelOperations
 from serve_app.weight_service import WeightService
 
 UNAVAILABLE: tuple[type[Exception], ...] = (ConnectionError, TimeoutError)
@@ -43,9 +45,11 @@ def create_app(
     settings: ApiSettings | None = None,
     unavailable: tuple[type[Exception], ...] = UNAVAILABLE,
     weights: WeightService | None = None,
+    models: ModelOperations | None = None,
 ) -> FastAPI:
     """Return the app. unavailable: the errors that mean "try again", answered with 503 and Retry-After.
-    weights: where there is one, the routes that show, set and try the table of weights."""
+    weights: where there is one, the routes that show, set and try the table of weights; models: the same, of
+    the registry of models."""
     settings = settings or ApiSettings()
     app = FastAPI(title="foryou", description=_DESCRIPTION, version="1", redoc_url=None)
     for router in (
@@ -58,6 +62,8 @@ def create_app(
         app.include_router(router)
     if weights is not None:
         app.include_router(weight_routes(weights))
+    if models is not None:
+        app.include_router(model_routes(models))
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(
         LoadShedding,
