@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
-from actors.remote_actor import RemoteActor
-from messages.updates import PullReply, PullRequest, Update, UpdateReply
+import numpy as np
+
+from actors.remote_actor import ActorAwayError, RemoteActor
+from messages.identifiers import NUM_BUCKETS
+from messages.updates import PullReply, PullRequest, Update, UpdateOutcome, UpdateReply
 from parameter_server.routing import MergedPull, ShardRouter
-from parameter_server.shard import BucketPositions
+from parameter_server.shard import BucketPositions, MovingBucketsError
+from parameter_server.shard_map import ShardMap
+
+logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE_SECONDS = 0.01
+_LONGEST_PAUSE_SECONDS = 0.2
 
 
 class ShardPort(Protocol):
@@ -22,14 +32,23 @@ class ShardPort(Protocol):
     def positions(self, group: str) -> Awaitable[BucketPositions]: ...
 
 
+class ShardMapPort(Protocol):
+    """Where the shards are by now: `actors.shard_directory.ShardDirectory`."""
+
+    async def read(self) -> ShardMap: ...
+
+    def shard(self, shard: int) -> ShardPort: ...
+
+
 class RemoteShard:
     """A shard actor, by its name: found when first called, waited for while it restarts.
 
     Every call may be repeated: reads change nothing, and an update that was applied answers "duplicate".
+    Raises ActorAwayError where the shard is away for longer than `patience_seconds`; waits for ever without.
     """
 
-    def __init__(self, actor_name: str, ray_namespace: str) -> None:
-        self._actor = RemoteActor(actor_name, ray_namespace)
+    def __init__(self, actor_name: str, ray_namespace: str, patience_seconds: float | None = None) -> None:
+        self._actor = RemoteActor(actor_name, ray_namespace, patience_seconds)
 
     async def pull(self, request: PullRequest) -> PullReply:
         reply: PullReply = await self._actor.call("pull", request)
@@ -45,24 +64,101 @@ class RemoteShard:
 
 
 class ParameterClient:
-    """What a learner or the counters' writer holds of the parameter server."""
+    """What a learner or the counters' writer holds of the parameter server.
 
-    def __init__(self, shards: Mapping[int, ShardPort], router: ShardRouter) -> None:
-        self._shards = shards
+    With a `shard_map` it follows shards that come and go: what one of them refuses, since it was cut for
+    other buckets than the shard has, is cut again by the newest map, until all of it fits. A part that was
+    applied before is a duplicate then.
+    """
+
+    def __init__(
+        self,
+        shards: Mapping[int, ShardPort] | None = None,
+        router: ShardRouter | None = None,
+        shard_map: ShardMapPort | None = None,
+    ) -> None:
+        """shards, router: fixed, where there is no map to follow."""
+        if (shards is None or router is None) and shard_map is None:
+            raise ValueError("either shards and their router, or a map of shards")
+        self._shards = dict(shards or {})
         self._router = router
+        self._shard_map = shard_map
 
     async def pull(self, request: PullRequest) -> MergedPull:
-        parts = self._router.split_pull(request)
-        replies = await asyncio.gather(*(self._shards[shard].pull(part) for shard, part in parts.items()))
-        return self._router.merge_pull(request, dict(zip(parts, replies, strict=True)))
+        attempt = 0
+        while True:
+            router = await self._routed()
+            parts = router.split_pull(request)
+            try:
+                replies = await asyncio.gather(
+                    *(self._shards[shard].pull(part) for shard, part in parts.items())
+                )
+            except (MovingBucketsError, ActorAwayError) as error:
+                attempt = await self._read_again(attempt, error)
+                continue
+            return router.merge_pull(request, dict(zip(parts, replies, strict=True)))
 
     async def push(self, update: Update) -> dict[int, UpdateReply]:
-        """Offer an update to every shard and return each one's answer."""
-        parts = self._router.split_update(update)
-        replies = await asyncio.gather(
-            *(self._shards[shard].apply_update(part) for shard, part in parts.items())
-        )
-        return dict(zip(parts, replies, strict=True))
+        """Offer an update to every shard and return each one's answer; none of them is MOVING."""
+        attempt = 0
+        while True:
+            parts = (await self._routed()).split_update(update)
+            answers = await asyncio.gather(
+                *(self._shards[shard].apply_update(part) for shard, part in parts.items()),
+                return_exceptions=True,
+            )
+            replies: dict[int, UpdateReply] = {}
+            not_now: Exception | None = None
+            for shard, answer in zip(parts, answers, strict=True):
+                if isinstance(answer, ActorAwayError):
+                    not_now = answer
+                elif isinstance(answer, BaseException):
+                    raise answer
+                elif answer.outcome is UpdateOutcome.MOVING:
+                    not_now = MovingBucketsError(f"buckets of shard {shard} are on the move")
+                else:
+                    replies[shard] = answer
+            is_over = any(reply.outcome is UpdateOutcome.STALE_EPOCH for reply in replies.values())
+            if not_now is None or is_over:
+                return replies
+            attempt = await self._read_again(attempt, not_now)
 
     async def positions(self, group: str) -> list[BucketPositions]:
-        return list(await asyncio.gather(*(shard.positions(group) for shard in self._shards.values())))
+        """Return where the buckets of each shard stand; with a map to follow, every bucket is among them."""
+        attempt = 0
+        while True:
+            await self._routed()
+            try:
+                standing = list(
+                    await asyncio.gather(*(shard.positions(group) for shard in self._shards.values()))
+                )
+            except ActorAwayError as error:
+                attempt = await self._read_again(attempt, error)
+                continue
+            found = np.unique(np.concatenate([positions.buckets for positions in standing]))
+            if self._shard_map is None or len(found) == NUM_BUCKETS:
+                return standing
+            attempt = await self._read_again(
+                attempt, MovingBucketsError(f"{len(found)} of {NUM_BUCKETS} buckets were found")
+            )
+
+    async def _routed(self) -> ShardRouter:
+        if self._router is None:
+            assert self._shard_map is not None
+            newest = await self._shard_map.read()
+            self._shards = {
+                shard: self._shards.get(shard) or self._shard_map.shard(shard) for shard in newest.shards
+            }
+            self._router = newest.router()
+        return self._router
+
+    async def _read_again(self, attempt: int, reason: Exception) -> int:
+        """Wait a little and forget the map; returns the number of the next attempt. Without a map to follow
+        the reason is raised."""
+        if self._shard_map is None:
+            raise reason
+        if attempt == 5:
+            logger.warning("waiting for the shards: %s", reason)
+        self._router = None
+        await asyncio.sleep(min(_FIRST_PAUSE_SECONDS * 2.0**attempt, _LONGEST_PAUSE_SECONDS))
+        return attempt + 1

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.2
+
+
+class ActorAwayError(Exception):
+    """An actor of that name has not answered for as long as the caller would wait."""
 
 
 class RemoteActor:
@@ -17,19 +22,25 @@ class RemoteActor:
     Only for calls that may be repeated: while the actor is away, `call` waits and asks again.
     """
 
-    def __init__(self, name: str, ray_namespace: str) -> None:
+    def __init__(self, name: str, ray_namespace: str, patience_seconds: float | None = None) -> None:
+        """patience_seconds: how long to wait for an actor that is away; for ever where left out."""
         self._name = name
         self._ray_namespace = ray_namespace
+        self._patience_seconds = patience_seconds
         self._handle: Any = None
 
-    def __reduce__(self) -> tuple[type[RemoteActor], tuple[str, str]]:
-        return RemoteActor, (self._name, self._ray_namespace)
+    def __reduce__(self) -> tuple[type[RemoteActor], tuple[str, str, float | None]]:
+        return RemoteActor, (self._name, self._ray_namespace, self._patience_seconds)
 
     async def call(self, method: str, *arguments: Any) -> Any:
-        """Call a method by name and return its answer; what the method itself raises is raised here."""
+        """Call a method by name and return its answer; what the method itself raises is raised here.
+
+        Raises ActorAwayError where the actor is away for longer than this caller's patience.
+        """
         import ray  # here, so that who only reads settings does not wait for it
         from ray.exceptions import ActorDiedError, ActorUnavailableError
 
+        started = time.monotonic()
         while True:
             try:
                 if self._handle is None:
@@ -38,6 +49,11 @@ class RemoteActor:
             except (ActorUnavailableError, ActorDiedError, ValueError) as error:
                 if isinstance(error, ValueError) and self._handle is not None:
                     raise
+                if (
+                    self._patience_seconds is not None
+                    and time.monotonic() - started >= self._patience_seconds
+                ):
+                    raise ActorAwayError(f"{self._name} is away") from error
                 logger.warning("%s is away, asking again: %s", self._name, type(error).__name__)
                 self._handle = None
                 await asyncio.sleep(_RETRY_SECONDS)

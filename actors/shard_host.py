@@ -1,4 +1,9 @@
-"""A parameter shard with its snapshots: restores what was kept when constructed, writes on request."""
+"""A parameter shard with its snapshots: restores what was kept when constructed, writes on request.
+
+A bucket has one home, which the map of shards names; a shard fits itself to the map. During a move it may for
+a moment have buckets that the map does not give it, or miss some: its clients then get MOVING, since what
+they send is cut for others, and so nothing is applied in two places.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +11,15 @@ import logging
 import time
 import uuid
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from actors.model_groups import GroupBirth, counters_plan, model_plan
+from actors.paced_snapshots import PacedSnapshots
+from actors.shard_directory import ShardMapUnavailableError
 from learners.training_settings import TrainingSettings
 from messages.arrays import IntArray
 from messages.updates import (
@@ -25,11 +32,15 @@ from messages.updates import (
     UpdateReply,
 )
 from parameter_server.group_births import begin_as_copy, begin_as_snapshot
-from parameter_server.shard import BucketPositions, ParameterShard
-from parameter_server.shard_copy import ShardCopy
-from parameter_server.snapshots import SnapshotSeries, restore_latest
+from parameter_server.group_state import GroupState
+from parameter_server.push_gate import PushGate
+from parameter_server.shard import BucketPositions, MovingBucketsError, ParameterShard
+from parameter_server.shard_map import ShardMap
+from parameter_server.snapshots import SnapshotInfo, restore_latest
 
 logger = logging.getLogger(__name__)
+
+_MAP_PATIENCE_SECONDS = 60.0
 
 
 class ShardHostSettings(BaseModel):
@@ -42,6 +53,12 @@ class ShardHostSettings(BaseModel):
     snapshots_kept: int = Field(default=3, ge=1)
 
 
+class ShardMapSource(Protocol):
+    """Reads the map of shards. Raises ShardMapUnavailableError after `patience_seconds`."""
+
+    def read(self, patience_seconds: float = 0.0) -> ShardMap: ...
+
+
 class ShardHost:
     """Answers from one thread. A new incarnation means: readers of deltas start again with everything."""
 
@@ -52,49 +69,97 @@ class ShardHost:
         models: Mapping[str, TrainingSettings],
         num_partitions: int,
         settings: ShardHostSettings,
+        shard_map: ShardMapSource | None = None,
     ) -> None:
-        """models: by group. Groups are made here: a restart must not depend on what its caller once sent."""
+        """models: by group. Groups are made here: a restart must not depend on what its caller once sent. Nor
+        on which buckets it named: those of the map are hosted, where there is one."""
+        self._shard_id = shard_id
         self._settings = settings
         self._num_partitions = num_partitions
-        self._shard = ParameterShard(shard_id, buckets, incarnation=uuid.uuid4().hex[:12])
-        plans = {name: model_plan(training, num_partitions) for name, training in models.items()}
-        plans[COUNTERS_GROUP] = counters_plan(num_partitions)
-        self.restored = restore_latest(
-            self._shard,
-            settings.snapshot_root,
-            settings={name: plan.settings for name, plan in plans.items()},
-        )
-        if self.restored is not None:
-            logger.info("shard %d: restored %s", shard_id, self.restored)
-        for name, plan in plans.items():
-            self._shard.create_group(name, plan.settings, plan.dense)
-        self._series = SnapshotSeries(self._shard, settings.snapshot_root, keep=settings.snapshots_kept)
-        self._copy: ShardCopy | None = None
-        self._writer = ThreadPoolExecutor(1, f"snapshots-of-shard-{shard_id}")
-        self._writing: Future[str] | None = None
-        self._written_at = time.monotonic()
-        self._has_news = False
+        self._plans = {name: model_plan(training, num_partitions) for name, training in models.items()}
+        self._plans[COUNTERS_GROUP] = counters_plan(num_partitions)
+        self._shard_map = shard_map
+        self._gate = PushGate()
+        if shard_map is not None:
+            buckets = shard_map.read(_MAP_PATIENCE_SECONDS).buckets_of(shard_id)
+        self._begin(buckets)
 
     def pull(self, request: PullRequest) -> PullReply:
-        return self._shard.pull(request)
+        try:
+            return self._shard.pull(request)
+        except MovingBucketsError:
+            self._follow_map()
+            raise
 
     def apply_update(self, update: Update) -> UpdateReply:
+        if not self._gate.lets_through(update, time.monotonic()):
+            return UpdateReply(UpdateOutcome.MOVING, self._shard.group(update.group).version)
         reply = self._shard.apply_update(update)
-        self._has_news = self._has_news or reply.outcome is UpdateOutcome.APPLIED
-        self._go_on_with_snapshot()
+        if reply.outcome is UpdateOutcome.APPLIED:
+            self._snapshots.note_news()
+        elif reply.outcome is UpdateOutcome.MOVING:
+            self._follow_map()
+        self._snapshots.go_on()
         return reply
 
     def positions(self, group: str) -> BucketPositions:
         return self._shard.positions(group)
 
     def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta:
-        self._go_on_with_snapshot()  # this call comes every tick, also when no update does
+        self._snapshots.go_on()  # this call comes every tick, also when no update does
         return self._shard.deltas_since(group, version, incarnation)
 
     def statistics(self) -> dict[str, Any]:
         """Return the shard's numbers, and whence it was restored."""
         restored = None if self.restored is None else [str(path) for path in self.restored.directories]
         return self._shard.statistics() | {"restored": restored}
+
+    def close_gate(
+        self, lease_seconds: float, ends: Mapping[str, IntArray] | None = None
+    ) -> dict[str, tuple[IntArray, IntArray]]:
+        """Take no more updates than up to `ends`, for so long; ends: where the furthest bucket stands now.
+
+        Returns the lowest and the highest position of the hosted buckets by partition, int64 [P] each, of
+        every group; nothing of no buckets. A lease, since who closes it may die before opening it.
+        """
+        standing = {name: self._shard.positions(name).examples for name in self._shard.group_names()}
+        standing = {name: examples for name, examples in standing.items() if len(examples)}
+        highest = {name: examples.max(axis=0) for name, examples in standing.items()}
+        self._gate.close(highest if ends is None else ends, time.monotonic() + lease_seconds)
+        return {name: (examples.min(axis=0), highest[name]) for name, examples in standing.items()}
+
+    def open_gate(self) -> None:
+        self._gate.open()
+
+    def export_buckets(self, buckets: IntArray) -> dict[str, GroupState]:
+        """Return a copy of what hosted buckets hold, of every group. Raises ValueError for others."""
+        return self._shard.export_buckets(buckets)
+
+    def import_buckets(self, exported: Mapping[str, GroupState]) -> None:
+        """Host buckets of another shard; groups that are not here yet are made. Raises ValueError."""
+        for name, state in exported.items():
+            if not self._shard.has_group(name):
+                self._shard.create_group(name, state.settings, {})
+        self._shard.import_buckets(exported)
+        self._snapshots.request()
+
+    def settle(self) -> None:
+        """Fit what is hosted to the map: let go what is another's, restore what is missing as after a death.
+
+        Raises ShardMapUnavailableError.
+        """
+        if self._shard_map is None:
+            return
+        wanted = self._shard_map.read().buckets_of(self._shard_id)
+        if len(np.setdiff1d(wanted, self._shard.buckets)):
+            logger.warning("shard %d: buckets of the map are missing, restoring", self._shard_id)
+            self._snapshots.close()
+            self._begin(wanted)
+            return
+        surplus = np.setdiff1d(self._shard.buckets, wanted)
+        if len(surplus):
+            self._shard.forget_buckets(surplus)
+            self._snapshots.request()
 
     def ensure_group(self, name: str, training: TrainingSettings, birth: GroupBirth) -> bool:
         """Make a model's group where it is not there yet; one that is takes these rates. True: it was made.
@@ -119,7 +184,7 @@ class ShardHost:
         else:
             self._shard.create_group(name, plan.settings, plan.dense, birth.positions())
         if is_new:
-            self._has_news, self._written_at = True, float("-inf")
+            self._snapshots.request()
         return is_new
 
     def drop_group(self, name: str) -> bool:
@@ -127,37 +192,48 @@ class ShardHost:
         if not self._shard.has_group(name):
             return False
         self._shard.drop_group(name)
-        self._has_news = True
+        self._snapshots.note_news()
         return True
 
     def write_snapshot(self) -> str:
         """Write what the shard holds now and return where, when it is kept."""
-        if self._writing is not None:
-            self._writing.result()
-            self._writing = None
-        self._begin(None)
-        return self._series.take()
+        return self._snapshots.write_now()
 
-    def _go_on_with_snapshot(self) -> None:
-        """Copy one more slice of a snapshot that is under way, or begin one that is due.
+    def request_snapshot(self) -> int:
+        """Ask for a snapshot soon, for which no call waits long; returns its ticket."""
+        return self._snapshots.request()
 
-        Calls wait for one slice at most; the writing goes on beside them. Raises what the snapshot before
-        failed of: a full disk must not stay unseen.
-        """
-        if self._copy is not None:
-            if self._copy.step():
-                self._writing = self._writer.submit(self._series.write, self._copy)
-                self._copy = None
+    def snapshot_location(self, ticket: int) -> str | None:
+        """Return where the snapshot of a ticket is, None while it is not written yet; ask again."""
+        return self._snapshots.location(ticket)
+
+    def close(self) -> None:
+        """Wait for the snapshot that is being written; for who ends a shard but not its process."""
+        self._snapshots.close()
+
+    def _begin(self, buckets: IntArray) -> None:
+        self._shard = ParameterShard(self._shard_id, buckets, incarnation=uuid.uuid4().hex[:12])
+        self.restored: SnapshotInfo | None = restore_latest(
+            self._shard,
+            self._settings.snapshot_root,
+            settings={name: plan.settings for name, plan in self._plans.items()},
+        )
+        if self.restored is not None:
+            logger.info("shard %d: restored %s", self._shard_id, self.restored)
+        for name, plan in self._plans.items():
+            self._shard.create_group(name, plan.settings, plan.dense)
+        self._snapshots = PacedSnapshots(
+            self._shard,
+            self._settings.snapshot_root,
+            self._settings.snapshot_every_seconds,
+            self._settings.snapshots_kept,
+        )
+
+    def _follow_map(self) -> None:
+        """Settle, since a sender's map is not what is here; during a move, who leads it does that."""
+        if self._shard_map is None or self._gate.is_closed(time.monotonic()):
             return
-        is_due = time.monotonic() - self._written_at >= self._settings.snapshot_every_seconds
-        if not is_due or not self._has_news or (self._writing is not None and not self._writing.done()):
-            return
-        if self._writing is not None:
-            self._writing.result()
-            self._writing = None
-        self._begin(self._series.begin())
-
-    def _begin(self, copy: ShardCopy | None) -> None:
-        self._copy = copy
-        self._written_at = time.monotonic()
-        self._has_news = False
+        try:
+            self.settle()
+        except ShardMapUnavailableError as error:
+            logger.warning("shard %d cannot follow the map: %s", self._shard_id, error)

@@ -1,0 +1,87 @@
+"""Snapshots of a shard now and then, or when asked for, copied a slice at a time between its other calls."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from parameter_server.shard import ParameterShard
+from parameter_server.shard_copy import ShardCopy
+from parameter_server.snapshots import SnapshotSeries
+
+
+class PacedSnapshots:
+    """Belongs to the shard's thread; the writing goes on in another."""
+
+    def __init__(self, shard: ParameterShard, root: Path | str, every_seconds: float, num_kept: int) -> None:
+        self._series = SnapshotSeries(shard, root, keep=num_kept)
+        self._every_seconds = every_seconds
+        self._copy: ShardCopy | None = None
+        self._writer = ThreadPoolExecutor(1, f"snapshots-of-shard-{shard.shard_id}")
+        self._writing: Future[str] | None = None
+        self._written_at = time.monotonic()
+        self._has_news = False
+        self._num_begun = 0
+        self._locations: dict[int, str] = {}
+
+    def note_news(self) -> None:
+        """Something changed that the next snapshot, when it is due, must hold."""
+        self._has_news = True
+
+    def request(self) -> int:
+        """Ask for a snapshot that begins with one of the next calls; returns its ticket."""
+        self._has_news, self._written_at = True, float("-inf")
+        # One that is under way may lack what changed since it began: the ticket is of the one after it.
+        return self._num_begun + 1
+
+    def location(self, ticket: int) -> str | None:
+        """Return where the snapshot of a ticket, or a later one, is; None while it is being written."""
+        self.go_on()
+        self._finish_writing(wait=False)
+        return next((self._locations[number] for number in self._locations if number >= ticket), None)
+
+    def go_on(self) -> None:
+        """Copy one more slice of a snapshot that is under way, or begin one that is due.
+
+        Calls wait for one slice at most. Raises what the snapshot before failed of: a full disk must not stay
+        unseen.
+        """
+        if self._copy is not None:
+            if self._copy.step():
+                self._writing = self._writer.submit(self._series.write, self._copy)
+                self._copy = None
+            return
+        is_due = time.monotonic() - self._written_at >= self._every_seconds
+        if is_due and self._has_news and self._finish_writing(wait=False):
+            self._copy = self._series.begin()
+            self._begun()
+
+    def write_now(self) -> str:
+        """Write what the shard holds now, whole, and return where, when it is kept."""
+        self._finish_writing(wait=True)
+        self._copy = None
+        self._begun()
+        location = self._series.take()
+        self._locations = {self._num_begun: location}
+        return location
+
+    def close(self) -> None:
+        """Give up what is being copied, and wait for what is being written."""
+        self._copy = None
+        self._writer.shutdown(wait=True)
+
+    def _begun(self) -> None:
+        self._num_begun += 1
+        self._written_at = time.monotonic()
+        self._has_news = False
+
+    def _finish_writing(self, *, wait: bool) -> bool:
+        """Say whether nothing is being written. Raises what the writing failed of, once."""
+        if self._writing is None:
+            return True
+        if not wait and not self._writing.done():
+            return False
+        writing, self._writing = self._writing, None
+        self._locations = {self._num_begun: writing.result()}
+        return True
