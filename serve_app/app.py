@@ -39,6 +39,7 @@ from serve_app.delta_follower import DeltaFollower
 from serve_app.feed_service import FeedService
 from serve_app.feed_settings import FeedSettings
 from serve_app.http.app_factory import UNAVAILABLE, create_app
+from serve_app.index_keeper import IndexKeeper
 from serve_app.model_replica import ModelReplica
 from serve_app.operator_changes import OperatorChanges
 from serve_app.pipeline.default_pipeline import build_pipeline
@@ -92,7 +93,7 @@ class FeedIngress:
         self._settings = feed
         self._connections = await Connections.open(endpoints, "replica")
         plan = model_plan(TrainingSettings(model=ranking), endpoints.num_partitions)
-        replica = ModelReplica(model.group, plan.settings.slots, RETRIEVAL_SLOT, content_vectors)
+        replica = ModelReplica(model.group, plan.settings.slots, RETRIEVAL_SLOT, content_vectors, feed.index)
         metrics = ServingMetrics()
         namespace = self._connections.namespace
         remote_changes = RemoteModelChanges(
@@ -102,6 +103,8 @@ class FeedIngress:
             remote_changes, replica, feed.follower, clock=time.time, metrics=metrics
         )
         self._following = asyncio.create_task(self._follower.run())
+        keeper = IndexKeeper(replica, metrics, feed.index_keeper)
+        self._keeping_index = asyncio.create_task(keeper.run())
         status = StatusReader(namespace, worker_roles, RAY_NAMESPACE)
         self._reading_status = asyncio.create_task(status.run())
         user_store = UserStore(self._connections.redis, namespace)
@@ -147,6 +150,7 @@ class FeedIngress:
     async def __del__(self) -> None:
         if hasattr(self, "_following"):  # else the constructor failed
             self._following.cancel()
+            self._keeping_index.cancel()
             self._reading_status.cancel()
             await self._connections.close()
 

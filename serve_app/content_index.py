@@ -1,11 +1,20 @@
-"""Nearest contents by inner product: FAISS, exact, changed in place while it serves."""
+"""Nearest contents by inner product: exact while they are few, by inverted lists when they are many."""
 
 from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
 
 import faiss
 import numpy as np
 
-from messages.arrays import BoolArray, FloatArray, IntArray
+from messages.arrays import BoolArray, ByteArray, FloatArray, IntArray
+from serve_app.index_rebuild import ContentIndexSettings, IndexRebuild
+from serve_app.inverted_index import InvertedIndex
+
+_RECENT_QUERIES = 64
+_COPIED_ROWS = 2_048
+_SLICE_ROWS = 256
 
 
 class ContentIndex:
@@ -13,20 +22,50 @@ class ContentIndex:
 
     FAISS's flat index keeps the vectors in one array in the order in which they were added, so the position
     is the row number of the content table, and an update or a removal writes one row of that array:
-    O(dimension), no rebuild. Rows without a vector are left out of the search by a bitmap.
+    O(dimension), no rebuild. Rows without a vector are left out of the search by a bitmap. Above
+    `exact_up_to` contents searches go to an inverted index, changed in place beside that array, which stays:
+    for `vectors`, for measuring recall, and for the next training.
 
-    One thread searches and changes it: a search beside a change returns wrong rows. Exact search takes about
-    0.6 ms for 100,000 contents and never goes stale; far above 200,000 an inverted file is the better choice.
+    One thread searches and changes it: a search beside a change returns wrong rows. What takes seconds is
+    done aside (`IndexRebuild`) and taken over in slices. like: an index whose lists to begin with, if it has
+    any: a full copy of a large model is then never without.
     """
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(
+        self,
+        dimension: int,
+        settings: ContentIndexSettings | None = None,
+        like: ContentIndex | None = None,
+    ) -> None:
         self.dimension = dimension
+        self.recent_queries: deque[FloatArray] = deque(maxlen=_RECENT_QUERIES)
+        """What was searched for last, float32 [dimension] each."""
+        self._settings = settings or ContentIndexSettings()
         self._flat = faiss.IndexFlatIP(dimension)
         self._present = np.zeros(0, dtype=np.uint8)  # a bit a row
         self._num_present = 0
+        self._inverted: InvertedIndex | None = None
+        self._num_trained = 0
+        self._rebuild: IndexRebuild | None = None
+        if like is not None and like._inverted is not None:
+            self._inverted = like._inverted.empty_copy()
+            self._num_trained = like._num_trained
+            self.recent_queries = like.recent_queries.copy()
 
     def __len__(self) -> int:
         return self._num_present
+
+    @property
+    def inverted(self) -> InvertedIndex | None:
+        """The lists that are searched, None while search is exact."""
+        return self._inverted
+
+    @property
+    def wants_rebuild(self) -> bool:
+        """Whether there are too many for exact search, or twice as many as the lists were learned from."""
+        if self._rebuild is not None or self._num_present <= self._settings.exact_up_to:
+            return False
+        return self._inverted is None or self._num_present > 2 * self._num_trained
 
     def put(self, rows: IntArray, vectors: FloatArray) -> None:
         """Add or replace vectors, float32 [n, dimension]; rows are unique."""
@@ -35,11 +74,20 @@ class ContentIndex:
         self._reserve(int(rows.max()) + 1)
         self._vectors()[rows] = vectors
         self._mark(rows, True)
+        if self._inverted is not None:
+            self._inverted.put(rows, vectors)
+        self._note(rows)
 
     def remove(self, rows: IntArray) -> None:
         """Take rows out of every later search."""
-        if len(rows):
-            self._mark(rows, False)
+        if not len(rows):
+            return
+        self._mark(rows, False)
+        if self._inverted is not None:
+            self._inverted.remove(rows)
+            if 2 * self._num_present < self._settings.exact_up_to:
+                self._inverted = None
+        self._note(rows)
 
     def vectors(self, rows: IntArray) -> FloatArray:
         """Return copies of the vectors of rows, float32 [n, dimension]; the rows must have been put."""
@@ -52,20 +100,75 @@ class ContentIndex:
         queries: float32 [q, dimension]. Returns rows int64 [q, count], best first, -1 where there are no
         more, and inner products float32 [q, count].
         """
+        self.recent_queries.append(queries[0])
+        if self._inverted is None or self._num_present == 0 or count == 0:
+            return self.search_exact(queries, count, excluded)
+        allowed = self._allowed(excluded) if len(excluded) else None
+        rows, products = self._inverted.search(queries, count, allowed)
+        if (rows[:, -1] < 0).any():  # the probed lists hold too few: far apart, or nearly all excluded
+            return self.search_exact(queries, count, excluded)
+        return rows, products
+
+    def search_exact(
+        self, queries: FloatArray, count: int, excluded: IntArray
+    ) -> tuple[IntArray, FloatArray]:
+        """Find what `search` should: all vectors compared."""
         if self._num_present == 0 or count == 0:
             return np.full((len(queries), count), -1), np.zeros((len(queries), count), dtype=np.float32)
-        allowed = self._present
-        if len(excluded):
-            allowed = allowed.copy()
-            excluded = excluded[excluded < self._flat.ntotal]
-            np.bitwise_and.at(allowed, excluded >> 3, ~_bits(excluded))
         parameters = None
         if len(excluded) or self._num_present < self._flat.ntotal:
+            allowed = self._allowed(excluded)
             # The selector and the parameters only point at their data: both names must outlive the search.
             selector = faiss.IDSelectorBitmap(allowed)  # type: ignore[call-arg, arg-type]
             parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
         products, rows = self._flat.search(np.ascontiguousarray(queries), count, params=parameters)
         return rows, products
+
+    def begin_rebuild(self) -> IndexRebuild:
+        """Begin to learn lists of what is in here now; from now on changes are noted for it too."""
+        self._rebuild = IndexRebuild(self._rows(), self._settings)
+        return self._rebuild
+
+    def copies(self, rows: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Copy vectors for use aside, a few rows at each step, those that are in here at that moment."""
+        for start in range(0, len(rows), _COPIED_ROWS):
+            part = rows[start : start + _COPIED_ROWS]
+            part = part[self._has(part)]
+            yield part, self.vectors(part)
+
+    def finish_rebuild(self) -> Iterator[int]:
+        """Bring the new lists up to date in slices, then search by them. Yields the rows of each slice."""
+        rebuild = self._rebuild
+        assert rebuild is not None
+        assert rebuild.index is not None
+        while rebuild.changed:
+            changed, rebuild.changed = np.unique(np.concatenate(rebuild.changed)), []
+            for start in range(0, len(changed), _SLICE_ROWS):
+                part = changed[start : start + _SLICE_ROWS]
+                present = self._has(part)
+                rebuild.index.remove(part[~present])
+                rebuild.index.put(part[present], self.vectors(part[present]))
+                yield len(part)
+        self._inverted, self._num_trained, self._rebuild = rebuild.index, len(rebuild.rows), None
+
+    def drop_rebuild(self) -> None:
+        """Forget a rebuild that failed."""
+        self._rebuild = None
+
+    def _note(self, rows: IntArray) -> None:
+        if self._rebuild is not None:
+            self._rebuild.changed.append(rows)
+
+    def _rows(self) -> IntArray:
+        return np.flatnonzero(np.unpackbits(self._present, bitorder="little"))
+
+    def _allowed(self, excluded: IntArray) -> ByteArray:
+        if not len(excluded):
+            return self._present
+        allowed = self._present.copy()
+        excluded = excluded[excluded < self._flat.ntotal]
+        np.bitwise_and.at(allowed, excluded >> 3, ~_bits(excluded))
+        return allowed
 
     def _vectors(self) -> FloatArray:
         count = self._flat.ntotal * self.dimension

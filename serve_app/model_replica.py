@@ -11,6 +11,8 @@ from messages.arrays import FloatArray, IdArray, IntArray
 from messages.content import ContentColumns
 from messages.impressions import ModelVersion
 from messages.updates import CounterRows, ModelDelta, Position, Rows
+from serve_app.content_index import ContentIndex
+from serve_app.index_rebuild import ContentIndexSettings
 from serve_app.replica_state import ReplicaState, SlotShape
 
 SLICE_ROWS = 256
@@ -40,12 +42,14 @@ class ModelReplica:
         slots: Mapping[str, SlotShape],
         retrieval_slot: str,
         content_vectors: Callable[[FloatArray], FloatArray],
+        index_settings: ContentIndexSettings | None = None,
     ) -> None:
         self.model_id = model_id
         self._slots = dict(slots)
         self._retrieval_slot = retrieval_slot
         self._content_vectors = content_vectors
-        self._state = self._empty_state()
+        self._index_settings = index_settings
+        self._state = self._empty_state(None)
         self.as_of = 0.0
         """Epoch seconds at which the shards were read for the newest delta that is in here."""
 
@@ -120,14 +124,17 @@ class ModelReplica:
             "bytes": {slot: rows.nbytes for slot, rows in state.embeddings.items()},
             "contents": len(state.contents),
             "indexed": len(state.index),
+            "index_lists": 0 if state.index.inverted is None else state.index.inverted.num_lists,
             "counters": len(state.counters),
         }
 
-    def _empty_state(self) -> ReplicaState:
-        return ReplicaState(self._slots, self._retrieval_slot, self._content_vectors)
+    def _empty_state(self, like: ContentIndex | None) -> ReplicaState:
+        return ReplicaState(
+            self._slots, self._retrieval_slot, self._content_vectors, self._index_settings, like
+        )
 
     def _slices(self, delta: ModelDelta) -> Iterator[int]:
-        state = self._empty_state() if delta.full else self._state
+        state = self._empty_state(self._state.index) if delta.full else self._state
         for slot, ids in delta.removed.items():
             for start, end in _cuts(len(ids)):
                 state.remove_rows(slot, ids[start:end])

@@ -16,6 +16,7 @@ from serve_app.content_index import ContentIndex
 from serve_app.content_table import ContentTable
 from serve_app.counter_columns import CounterColumns
 from serve_app.embedding_rows import EmbeddingRows
+from serve_app.index_rebuild import ContentIndexSettings
 from serve_app.recent_contents import RecentContents
 from serve_app.top_rows import TopRows
 
@@ -38,7 +39,8 @@ class ReplicaState:
     """Rows by slot, counters, contents, the index and the lists made from them, dense weights, positions.
 
     retrieval_slot: whose rows the index holds, by content key. content_vectors: makes the vectors to be
-    searched of retrieval rows, float32 [n, dimension] -> float32 [n, R + 1].
+    searched of retrieval rows, float32 [n, dimension] -> float32 [n, R + 1]. like: an index whose lists the
+    new one begins with.
     """
 
     def __init__(
@@ -46,13 +48,15 @@ class ReplicaState:
         slots: Mapping[str, SlotShape],
         retrieval_slot: str,
         content_vectors: Callable[[FloatArray], FloatArray],
+        index_settings: ContentIndexSettings | None = None,
+        like: ContentIndex | None = None,
     ) -> None:
         self.embeddings = {name: _empty_rows(name, shape) for name, shape in slots.items()}
         self.retrieval_slot = retrieval_slot
         self._content_vectors = content_vectors
         retrieval_dimension = slots[retrieval_slot].dimension
         vectors = content_vectors(np.zeros((1, retrieval_dimension), dtype=np.float32))
-        self.index = ContentIndex(vectors.shape[1])
+        self.index = ContentIndex(vectors.shape[1], index_settings, like)
         self.counters = CounterColumns()
         self.contents = ContentTable()
         self.trending = TopRows(NUM_TOP_ROWS)

@@ -72,6 +72,19 @@ class ServingMetrics:
             buckets=_FRESHNESS_BUCKETS,
             registry=self.registry,
         )
+        self.ann_recall = Gauge(
+            "foryou_ann_recall",
+            "Share of the true nearest 100 among 500 found, over the last sampled queries.",
+            registry=self.registry,
+        )
+        self.index_contents = Gauge(
+            "foryou_index_contents", "Contents that searches compare.", registry=self.registry
+        )
+        self.index_lists = Gauge(
+            "foryou_index_lists",
+            "Lists of the inverted index, 0 while search is exact.",
+            registry=self.registry,
+        )
         self.delta_rows = Counter(
             "foryou_delta_rows", "Rows changed by deltas from the shards.", registry=self.registry
         )

@@ -26,6 +26,7 @@ from messages.updates import (
     Rows,
 )
 from parameter_server.settings import SlotSettings
+from serve_app.index_rebuild import ContentIndexSettings
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.ranking_request import PersonRows, RankingRequest
 
@@ -88,8 +89,8 @@ def delta(
     )
 
 
-def empty_replica() -> ModelReplica:
-    return ModelReplica(MODEL, SLOTS, RETRIEVAL, lambda rows: rows)
+def empty_replica(index_settings: ContentIndexSettings | None = None) -> ModelReplica:
+    return ModelReplica(MODEL, SLOTS, RETRIEVAL, lambda rows: rows, index_settings)
 
 
 def replica_of(contents: Sequence[ContentFacts], **parts: Any) -> ModelReplica:

@@ -58,7 +58,7 @@ class SimilarToLikedSource:
         found = rows >= 0
         lengths = np.linalg.norm(state.index.vectors(np.where(found, rows, anchors[0]))[:, :-1], axis=1)
         own = np.repeat(np.linalg.norm(queries, axis=1), count)
-        cosines = products / np.maximum(lengths * own, 1e-12)
+        cosines = np.where(found, products, 0.0) / np.maximum(lengths * own, 1e-12)
         alike = np.flatnonzero(found & (cosines > self._settings.min_similarity))
         best_first = alike[np.argsort(-cosines[alike], kind="stable")]
         _, first = np.unique(rows[best_first], return_index=True)

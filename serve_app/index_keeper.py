@@ -1,0 +1,110 @@
+"""Keeps a replica's index good while it serves: trains lists aside when they are due, and measures recall."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from messages.arrays import FloatArray
+from serve_app.content_index import ContentIndex
+from serve_app.index_rebuild import FOUND_TOP, TRUE_TOP, recall_of
+from serve_app.model_replica import ModelReplica
+from serve_app.serving_metrics import ServingMetrics
+
+logger = logging.getLogger(__name__)
+
+_MEASURED = 64
+_NONE = np.empty(0, dtype=np.int64)
+
+
+class IndexKeeperSettings(BaseModel):
+    """Seconds between two looks at the index; each measures the recall of one query by an exact search."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every_seconds: float = Field(5.0, gt=0)
+
+
+class IndexKeeper:
+    """Runs beside the requests on their thread; what takes seconds runs by `aside`, in another.
+
+    Only copies and slices of a few hundred rows happen between requests, so none waits for a training.
+    """
+
+    def __init__(
+        self,
+        replica: ModelReplica,
+        metrics: ServingMetrics,
+        settings: IndexKeeperSettings | None = None,
+        *,
+        aside: Callable[..., Awaitable[Any]] = asyncio.to_thread,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._replica = replica
+        self._metrics = metrics
+        self._settings = settings or IndexKeeperSettings()
+        self._aside = aside
+        self._sleep = sleep
+        self._recalls: deque[float] = deque(maxlen=_MEASURED)
+
+    async def run(self) -> None:
+        """Tend until cancelled; whatever goes wrong, searches go on by what there is."""
+        while True:
+            try:
+                await self.tend()
+            except Exception:
+                logger.exception("The index could not be tended.")
+            await self._sleep(self._settings.every_seconds)
+
+    async def tend(self) -> None:
+        """Train new lists where they are due, then measure."""
+        index = self._replica.state.index
+        if index.wants_rebuild:
+            await self._rebuild(index)
+        self._measure(index)
+
+    async def _rebuild(self, index: ContentIndex) -> None:
+        rebuild = index.begin_rebuild()
+        try:
+            await self._aside(rebuild.train, await self._copies(index, rebuild.sample_rows))
+            for rows, vectors in index.copies(rebuild.rows):
+                await self._aside(rebuild.add, rows, vectors)
+            queries = np.array(list(index.recent_queries), dtype=np.float32).reshape(-1, index.dimension)
+            recall = await self._aside(rebuild.calibrate, queries)
+            for _ in index.finish_rebuild():
+                await self._sleep(0)
+        except BaseException:
+            index.drop_rebuild()
+            raise
+        self._recalls.clear()
+        inverted = index.inverted
+        assert inverted is not None
+        logger.info(
+            "%d contents in %d lists; %d probed, recall %.3f",
+            len(index), inverted.num_lists, inverted.num_probes, recall,
+        )  # fmt: skip
+
+    async def _copies(self, index: ContentIndex, rows: np.ndarray[Any, Any]) -> FloatArray:
+        parts = []
+        for _, vectors in index.copies(rows):
+            parts.append(vectors)
+            await self._sleep(0)
+        return np.concatenate(parts)
+
+    def _measure(self, index: ContentIndex) -> None:
+        self._metrics.index_contents.set(len(index))
+        self._metrics.index_lists.set(0 if index.inverted is None else index.inverted.num_lists)
+        if index.inverted is None:
+            self._metrics.ann_recall.set(1.0)
+        elif index.recent_queries:
+            query = index.recent_queries[-1][np.newaxis]
+            true, _ = index.search_exact(query, TRUE_TOP, _NONE)
+            found, _ = index.inverted.search(query, FOUND_TOP, None)
+            self._recalls.append(recall_of(true, found))
+            self._metrics.ann_recall.set(float(np.mean(self._recalls)))

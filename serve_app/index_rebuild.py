@@ -1,0 +1,93 @@
+"""An inverted index in the making, beside the one that serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from messages.arrays import FloatArray, IntArray
+from serve_app.inverted_index import InvertedIndex, train_centroids
+
+TRUE_TOP, FOUND_TOP = 100, 500
+"""Recall is the share of the true best TRUE_TOP among the FOUND_TOP found: what retrieval must not lose for
+ranking."""
+
+_SAMPLE_PER_LIST = 40
+_FIRST_PROBES = 8
+_SEED = 0
+
+
+class ContentIndexSettings(BaseModel):
+    """exact_up_to: contents up to which search is exact (0.6 ms for 100,000); above, an inverted index is
+    trained aside. min_recall: what its searches must reach when it is made, by probing as many lists as that
+    takes. lists_per_root: lists, as a multiple of the square root of the number of contents."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    exact_up_to: int = Field(200_000, ge=0)
+    min_recall: float = Field(0.985, gt=0, le=1)
+    lists_per_root: float = Field(4.0, gt=0)
+
+
+class IndexRebuild:
+    """Learns lists, takes vectors in, and finds out how many lists must be probed.
+
+    `train`, `add` and `calibrate` take seconds and touch nothing that serves: they may run in another thread,
+    one after the other. `changed` collects the rows that moved meanwhile, in the serving thread.
+    """
+
+    def __init__(self, rows: IntArray, settings: ContentIndexSettings) -> None:
+        """rows: int64 [n], all that are to be in the index, n >= 1."""
+        self._settings = settings
+        self.rows = rows
+        self.num_lists = max(1, min(round(settings.lists_per_root * len(rows) ** 0.5), len(rows)))
+        size = min(_SAMPLE_PER_LIST * self.num_lists, len(rows))
+        drawn = np.random.default_rng(_SEED).choice(len(rows), size, replace=False)
+        self.sample_rows: IntArray = rows[np.sort(drawn)]
+        self.changed: list[IntArray] = []
+        self.index: InvertedIndex | None = None
+
+    def train(self, sample: FloatArray) -> None:
+        """Learn the lists. sample: float32 [s, dimension], of `sample_rows`, those that are still there."""
+        centroids = train_centroids(sample, min(self.num_lists, len(sample)), _SEED)
+        self.index = InvertedIndex(centroids, _FIRST_PROBES)
+
+    def add(self, rows: IntArray, vectors: FloatArray) -> None:
+        assert self.index is not None
+        self.index.add(rows, vectors)
+
+    def calibrate(self, queries: FloatArray) -> float:
+        """Probe more lists until these queries find what they should; return the recall reached.
+
+        queries: float32 [q, dimension], such as are asked; [0, ...] leaves the number of lists as it is.
+        """
+        assert self.index is not None
+        recall = float("nan")
+        if len(queries):
+            true, _ = self.index.search(queries, TRUE_TOP, None, self.index.num_lists)
+            for probes in _doubling(_FIRST_PROBES, self.index.num_lists):
+                self.index.num_probes = probes
+                found, _ = self.index.search(queries, FOUND_TOP, None)
+                recall = recall_of(true, found)
+                if recall >= self._settings.min_recall:
+                    break
+        return recall
+
+
+def recall_of(true: IntArray, found: IntArray) -> float:
+    """Return which share of the true rows is among those found. Both int64 [q, ...], -1 for none."""
+    shares = [
+        np.isin(expected[expected >= 0], got).mean()
+        for expected, got in zip(true, found, strict=True)
+        if (expected >= 0).any()
+    ]
+    return float(np.mean(shares)) if shares else 1.0
+
+
+def _doubling(first: int, last: int) -> Iterator[int]:
+    while first < last:
+        yield first
+        first *= 2
+    yield last

@@ -1,0 +1,222 @@
+"""Many contents: lists learned aside, changed in place, as good as the exact search they stand for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serve_app.content_index import ContentIndex
+from serve_app.index_keeper import IndexKeeper
+from serve_app.index_rebuild import FOUND_TOP, TRUE_TOP, ContentIndexSettings, recall_of
+from serve_app.serving_metrics import ServingMetrics
+from tests.fakes import content, delta, empty_replica, replica_of
+
+NONE = np.empty(0, dtype=np.int64)
+SMALL = ContentIndexSettings(exact_up_to=4)
+
+
+def rebuild_begun(index: ContentIndex, queries: np.ndarray | None = None):
+    """Everything of a rebuild but its last step."""
+    rebuild = index.begin_rebuild()
+    rebuild.train(np.concatenate([vectors for _, vectors in index.copies(rebuild.sample_rows)]))
+    for rows, vectors in index.copies(rebuild.rows):
+        rebuild.add(rows, vectors)
+    rebuild.calibrate(np.empty((0, index.dimension), np.float32) if queries is None else queries)
+    return rebuild
+
+
+def vectors_for(rows: list[int], value: int) -> np.ndarray:
+    draws = np.random.default_rng(value)
+    return draws.normal(size=(len(rows), 4)).astype(np.float32)
+
+
+Changes = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "put", "remove", "begin", "finish"]),
+        st.sets(st.integers(0, 60), min_size=1, max_size=12),
+        st.integers(0, 99),
+    ),
+    max_size=25,
+)
+
+
+@given(Changes, st.sets(st.integers(0, 70), max_size=10))
+def test_any_history_of_changes_and_trainings_answers_as_exact_search_when_all_lists_are_probed(
+    changes, excluded
+) -> None:
+    index, expected, begun = ContentIndex(4, SMALL), {}, None
+    for kind, some, value in changes:
+        rows = sorted(some)
+        if kind == "put":
+            vectors = vectors_for(rows, value)
+            index.put(np.array(rows), vectors)
+            expected |= dict(zip(rows, vectors, strict=True))
+        elif kind == "remove":
+            gone = [row for row in rows if row in expected]
+            index.remove(np.array(gone, dtype=np.int64))
+            for row in gone:
+                del expected[row]
+        elif kind == "begin" and begun is None and index.wants_rebuild:
+            begun = rebuild_begun(index)
+        elif kind == "finish" and begun is not None:
+            list(index.finish_rebuild())
+            begun = None
+
+    left_out = np.array(sorted(excluded), dtype=np.int64)
+    allowed = {row: vector for row, vector in expected.items() if row not in excluded}
+    query = np.array([[1.0, -0.5, 0.25, 1.0]], dtype=np.float32)
+    best = sorted((float(query[0] @ vector) for vector in allowed.values()), reverse=True)[:8]
+    if index.inverted is not None:
+        index.inverted.num_probes = index.inverted.num_lists
+        assert len(index.inverted) == len(index) == len(expected)
+
+    rows, products = index.search(query, 8, left_out)
+
+    found = rows[0][rows[0] >= 0]
+    assert set(found.tolist()) <= set(allowed)
+    assert len(set(found.tolist())) == len(found) == len(best)
+    assert products[0, : len(found)] == pytest.approx(best, abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def clustered() -> np.ndarray:
+    """5,000 vectors of unlike lengths in 40 clusters, with a bias at their end."""
+    draws = np.random.default_rng(5)
+    centres = draws.normal(size=(40, 16))
+    vectors = centres[draws.integers(40, size=5_000)] + 0.4 * draws.normal(size=(5_000, 16))
+    vectors *= draws.gamma(6, 1 / 6, size=(5_000, 1))
+    return np.concatenate([vectors, draws.normal(size=(5_000, 1))], axis=1).astype(np.float32)
+
+
+def queries_like(vectors: np.ndarray, count: int, seed: int) -> np.ndarray:
+    queries = vectors[np.random.default_rng(seed).integers(len(vectors), size=count)].copy()
+    queries[:, -1] = 1.0
+    return queries
+
+
+def test_lists_are_probed_until_recall_is_reached_and_it_holds_for_other_queries(clustered) -> None:
+    settings = ContentIndexSettings(exact_up_to=1_000, min_recall=0.98)
+    index = ContentIndex(clustered.shape[1], settings)
+    index.put(np.arange(len(clustered)), clustered)
+    rebuild_begun(index, queries_like(clustered, 48, seed=1))
+    list(index.finish_rebuild())
+
+    queries = queries_like(clustered, 100, seed=2)
+    true, _ = index.search_exact(queries, TRUE_TOP, NONE)
+    found, _ = index.search(queries, FOUND_TOP, NONE)
+
+    assert index.inverted is not None
+    assert index.inverted.num_probes < index.inverted.num_lists
+    assert recall_of(true, found) >= 0.96
+
+
+def test_changes_during_a_training_are_in_the_lists_at_its_end(clustered) -> None:
+    index = ContentIndex(clustered.shape[1], ContentIndexSettings(exact_up_to=100))
+    index.put(np.arange(1_000), clustered[:1_000])
+    rebuild_begun(index)
+    index.put(np.array([3, 1_500]), 100 * clustered[[3, 4]])
+    index.remove(np.array([7]))
+    assert max(index.finish_rebuild()) <= 256
+
+    assert index.inverted is not None
+    assert len(index.inverted) == len(index) == 1_000
+    assert index.search(clustered[[3]], 1, NONE)[0].tolist() == [[3]]
+    assert index.search(clustered[[4]], 1, NONE)[0].tolist() == [[1_500]]
+
+
+def test_an_answer_that_the_probed_lists_cannot_fill_is_filled_by_exact_search(clustered) -> None:
+    index = ContentIndex(clustered.shape[1], ContentIndexSettings(exact_up_to=100))
+    index.put(np.arange(1_000), clustered[:1_000])
+    rebuild_begun(index)
+    list(index.finish_rebuild())
+
+    rows, _ = index.search(clustered[:1], 10, np.arange(980))
+
+    assert sorted(rows[0, :10].tolist()) == sorted(set(range(980, 1_000)) & set(rows[0].tolist()))
+    assert (rows[0] >= 980).all()
+
+
+def test_twice_as_many_contents_want_new_lists_and_half_as_few_want_none(clustered) -> None:
+    index = ContentIndex(clustered.shape[1], ContentIndexSettings(exact_up_to=1_000))
+    index.put(np.arange(1_001), clustered[:1_001])
+    assert index.wants_rebuild
+    rebuild_begun(index)
+    assert not index.wants_rebuild
+    list(index.finish_rebuild())
+    assert not index.wants_rebuild
+
+    index.put(np.arange(1_001, 2_100), clustered[1_001:2_100])
+    assert index.wants_rebuild
+    index.remove(np.arange(400, 2_100))
+    assert index.inverted is None
+
+
+def test_a_copy_of_everything_begins_with_the_lists_that_were_learned(clustered) -> None:
+    index = ContentIndex(clustered.shape[1], ContentIndexSettings(exact_up_to=100))
+    index.put(np.arange(500), clustered[:500])
+    rebuild_begun(index)
+    list(index.finish_rebuild())
+
+    copy = ContentIndex(clustered.shape[1], ContentIndexSettings(exact_up_to=100), like=index)
+    copy.put(np.arange(500), clustered[:500])
+
+    assert copy.inverted is not None
+    assert len(copy.inverted) == 500
+    assert not copy.wants_rebuild
+
+
+class TestKeeper:
+    @staticmethod
+    def keeper(replica, metrics: ServingMetrics, steps: list[str]) -> IndexKeeper:
+        async def aside(work, *arguments):
+            steps.append(work.__name__)
+            return work(*arguments)
+
+        async def sleep(seconds: float) -> None:
+            steps.append("request")
+
+        return IndexKeeper(replica, metrics, aside=aside, sleep=sleep)
+
+    def test_trains_aside_gives_way_between_steps_and_exports_recall(self) -> None:
+        replica = empty_replica(SMALL)
+        names = [f"c{index}" for index in range(50)]
+        draws = np.random.default_rng(0)
+        fill(replica, names, {name: draws.normal(size=3) for name in names})
+        metrics, steps = ServingMetrics(), []
+        replica.state.index.search(np.ones((1, 3), np.float32), 5, NONE)
+
+        asyncio.run(self.keeper(replica, metrics, steps).tend())
+
+        assert replica.state.index.inverted is not None
+        assert [step for step in steps if step != "request"] == ["train", "add", "calibrate"]
+        assert metrics.ann_recall._value.get() == 1.0
+        assert metrics.index_lists._value.get() == replica.state.index.inverted.num_lists
+
+    def test_a_training_that_fails_leaves_search_as_it_was_and_is_tried_again(self) -> None:
+        replica = empty_replica(SMALL)
+        fill(replica, list("abcdef"), {})
+
+        async def broken(work, *arguments):
+            raise MemoryError
+
+        with pytest.raises(MemoryError):
+            asyncio.run(IndexKeeper(replica, ServingMetrics(), aside=broken).tend())
+
+        assert replica.state.index.inverted is None
+        assert replica.state.index.wants_rebuild
+
+    def test_few_contents_are_searched_exactly(self) -> None:
+        replica, metrics, steps = replica_of([content("a")]), ServingMetrics(), []
+
+        asyncio.run(self.keeper(replica, metrics, steps).tend())
+
+        assert steps == []
+        assert metrics.ann_recall._value.get() == 1.0
+
+
+def fill(replica, names, vectors) -> None:
+    replica.apply_whole(delta(1, contents=[content(name) for name in names], vectors=vectors))
