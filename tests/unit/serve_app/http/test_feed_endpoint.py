@@ -102,7 +102,9 @@ def test_explaining_adds_heads_propensity_and_stages(api) -> None:
 
 
 def test_a_liked_content_is_named_as_the_reason(make_api) -> None:
-    api = make_api(replica_of([content("liked"), content("other")], vectors={"other": [1, 0, 0]}))
+    api = make_api(
+        replica_of([content("liked"), content("other")], vectors={"liked": [1, 0, 0], "other": [1, 0, 0]})
+    )
     state = UserState.empty("ada")
     state.apply({"event_type": "like", "content_id": "liked"}, NOW, None)
     api.store.states["ada"] = state.to_bytes()
