@@ -16,6 +16,7 @@ from foryou.cli_options import (
     settings_from,
 )
 from foryou.console import print_report, progress_console
+from foryou.experiment_comparison_cli import register as register_comparisons
 
 experiment_app = typer.Typer(help="Experiments about the system's own promises.", no_args_is_help=True)
 bench_app = typer.Typer(help="Benchmarks: ratios from one run, medians, the machine's facts.")
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command("simulate")(simulate)
     app.command("datasets")(datasets)
     app.command("load")(load)
+    register_comparisons(experiment_app)
     app.add_typer(experiment_app, name="experiment")
     app.add_typer(bench_app, name="bench")
     app.add_typer(evaluate_app, name="evaluate")

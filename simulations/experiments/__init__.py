@@ -1,0 +1,1 @@
+"""Experiments about the system's own promises, redone with intervals."""
