@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from learners.online_scaling import EXTREMES, MOMENTS
 from learners.ranking_model import initial_dense_weights, slot_dimensions, slot_learning_rates
 from learners.training_settings import TrainingSettings
 from messages.arrays import FloatArray
@@ -36,7 +37,9 @@ def model_plan(training: TrainingSettings, num_partitions: int) -> GroupPlan:
     return GroupPlan(
         settings=GroupSettings(
             slots=slots,
-            dense=DenseSettings(learning_rate=training.model.dense_learning_rate),
+            dense=DenseSettings(
+                learning_rate=training.model.dense_learning_rate, sums=(MOMENTS,), maxima=(EXTREMES,)
+            ),
             num_partitions=num_partitions,
         ),
         dense=initial_dense_weights(training.model),

@@ -26,7 +26,7 @@ def model_update(
         spans=mini_batch.spans,
         rows=result.rows,
         births=result.births,
-        dense=result.dense,
+        dense=result.dense | result.statistics,
         learning_rate_scale=learning_rate_scale,
         stream_time=float(batch.times.max(initial=0.0)),
     )

@@ -27,6 +27,8 @@ from learners.features.schema import (
     SHARED_ID_FEATURES,
     USER_SLOT,
 )
+from learners.one_request import is_one_request
+from learners.online_scaling import Scaling
 from messages.arrays import FloatArray, IdArray
 from messages.features import FeatureBatch, IdBags
 
@@ -208,26 +210,23 @@ class LookedUpRows:
         return mean_pooled(self._lookup.rows(slot, bags.values), bags)
 
 
-def gather_inputs(features: FeatureBatch, lookup: LookupRows, layout: InputLayout) -> ModelInputs:
-    """Look up the rows of n candidates and lay them out, in numpy. The counters must be filled in."""
+def gather_inputs(
+    features: FeatureBatch, lookup: LookupRows, layout: InputLayout, scaling: Scaling | None = None
+) -> ModelInputs:
+    """Look up the rows of n candidates and lay them out, in numpy. The counters must be filled in.
+
+    scaling: of the model, `scaling_of` its weights; None for one that scales nothing.
+    """
     assert features.counters is not None
-    return lay_out(features.dense, features.counters, LookedUpRows(features, lookup), layout, NUMPY)
+    dense, counters = features.dense, features.counters
+    if scaling is not None:
+        dense, counters = scaling.apply(dense, counters)
+    return lay_out(dense, counters, LookedUpRows(features, lookup), layout, NUMPY)
 
 
 def gather_user_inputs(features: FeatureBatch, lookup: LookupRows) -> UserInputs:
     """Look up what the user tower needs, in numpy; `assemble_person` gives the features."""
     return lay_out_user(LookedUpRows(features, lookup), NUMPY)
-
-
-def is_one_request(features: FeatureBatch) -> bool:
-    """Say whether all rows are of one person at one moment: then `shared` needs one row."""
-    dense = features.dense[:, :NUM_USER_DENSE]
-    return (
-        len(features) > 0
-        and bool((dense == dense[0]).all())
-        and all((features.ids[name] == features.ids[name][0]).all() for name in SHARED_ID_FEATURES)
-        and all(_is_repeated(features.bags[name]) for name in SHARED_BAG_FEATURES)
-    )
 
 
 def mean_pooled(rows: FloatArray, bags: IdBags) -> FloatArray:
@@ -239,10 +238,3 @@ def mean_pooled(rows: FloatArray, bags: IdBags) -> FloatArray:
         sums = np.add.reduceat(rows, bags.offsets[:-1][filled], axis=0)
         pooled[filled] = sums / lengths[filled, None].astype(np.float32)
     return pooled
-
-
-def _is_repeated(bags: IdBags) -> bool:
-    lengths = bags.lengths()
-    return bool((lengths == lengths[0]).all()) and bool(
-        (bags.values.reshape(len(lengths), -1) == bags.values[: lengths[0]]).all()
-    )

@@ -26,6 +26,7 @@ from learners.features.schema import (
     USER_SLOT,
 )
 from learners.model_inputs import NUMPY, Array, InputLayout, ModelInputs, Operations
+from learners.online_scaling import ScalingMethod, initial_statistics
 from messages.arrays import FloatArray
 from messages.examples import OUTPUTS, WATCH_TIME
 
@@ -59,6 +60,8 @@ class RankingModelSettings(BaseModel):
     context_dimension: int = Field(default=8, ge=1)
     retrieval_dimension: int = Field(default=32, ge=1)
     hidden: tuple[int, ...] = (256, 128, 64)
+    scaling: ScalingMethod = "z_score"
+    """Of the numbers that enter beside the rows (`learners/online_scaling.py`)."""
     user_tower_hidden: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=0.05, gt=0)
     """Of every slot's rows (Adagrad) but those of `slot_learning_rates`."""
@@ -104,7 +107,8 @@ def input_layout(settings: RankingModelSettings) -> InputLayout:
 
 
 def initial_dense_weights(settings: RankingModelSettings) -> dict[str, FloatArray]:
-    """Draw the network's first weights, a function of the settings alone (He et al., arXiv 1502.01852).
+    """Draw the network's first weights, a function of the settings alone (He et al., arXiv 1502.01852), and
+    the statistics of a stream that has not begun.
 
     The first layer's last len(OUTPUTS) columns are the wide part: they go straight to the logits. It starts
     as a factorization machine: products and biases enter each logit with weight one, all else with zero. The
@@ -152,6 +156,7 @@ def initial_dense_weights(settings: RankingModelSettings) -> dict[str, FloatArra
         "tower.shared": drawn(user_width, hidden, fan_in),
         "tower.bias": constant(1, hidden, 0),
         "tower.output": constant(hidden, settings.retrieval_dimension, 0),
+        **initial_statistics(settings.scaling),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from messages.arrays import BoolArray, FloatArray
 from messages.updates import RowGradients, Rows
@@ -16,7 +16,7 @@ class StepResult:
     before anything is learned from these rows. loss: mean per joined row, 0 where there is none. trained,
     targets: bool [k, heads], which labels say anything, and which of them are ones. expected_seconds:
     float32 [k], predicted watch times; watched_seconds: what came, NaN where that says nothing. segments:
-    which rows belong to each, bool [k].
+    which rows belong to each, bool [k]. statistics: what the rows add to those of `online_scaling.py`.
     """
 
     rows: dict[str, RowGradients]
@@ -29,3 +29,4 @@ class StepResult:
     expected_seconds: FloatArray
     watched_seconds: FloatArray
     segments: dict[str, BoolArray]
+    statistics: dict[str, FloatArray] = field(default_factory=dict)

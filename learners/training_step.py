@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from learners.features.schema import COUNTER_FEATURES, RETRIEVAL_SLOT
 from learners.gradient_clipping import clipped_rows, norm_of
 from learners.label_weights import is_positive, is_trained
 from learners.model_inputs import NUMPY, UserInputs, lay_out, lay_out_user, network_inputs
+from learners.online_scaling import STATISTICS, batch_statistics, scaling_of
 from learners.pulled_rows import PulledRows, RowGradientSums
 from learners.ranking_model import input_layout, score
 from learners.ranking_targets import RankingTargets, ranking_targets
@@ -94,9 +95,12 @@ class TrainingStep:
         plan = self._plan_of(batch)
         features = joined.features
         counter_block = counter_block_of(features, counters, batch.times[joined.rows])
-        weights = {name: _leaf(weight) for name, weight in dense.items()}
+        weights = {name: _leaf(weight) for name, weight in dense.items() if name not in STATISTICS}
         embedding = PulledRows(plan, values, features)
-        laid_out = lay_out(features.dense, counter_block, embedding, self._layout, NUMPY)
+        scaling = scaling_of(dense)
+        numbers = (features.dense, counter_block)
+        scaled = numbers if scaling is None else scaling.apply(*numbers)
+        laid_out = lay_out(*scaled, embedding, self._layout, NUMPY)
         shared, own = _leaf(laid_out.shared), _leaf(laid_out.own)
         logits = score(weights, network_inputs(shared, own, self._layout), _TORCH)
         probabilities: FloatArray = torch.sigmoid(logits.detach()).numpy()
@@ -124,7 +128,8 @@ class TrainingStep:
         if towers is not None:
             towers.add_gradients(sums)
         gradients = _Gradients(sums.sums(), {name: _gradient(weight) for name, weight in weights.items()})
-        return self._result(plan, gradients, births, joined, probabilities, watched, float(loss.detach()))
+        result = self._result(plan, gradients, births, joined, probabilities, watched, float(loss.detach()))
+        return replace(result, statistics=batch_statistics(dense, *numbers))
 
     def _retrieval_loss(
         self, people: torch.Tensor, contents: torch.Tensor, keys: IdArray, popularity: FloatArray

@@ -100,7 +100,7 @@ class Calibration:
         self._rows = 0.0
 
     def add(self, probabilities: FloatArray, labels: BoolArray | FloatArray) -> None:
-        """Count n rows, those of one batch alike. probabilities: [n]. labels: bool [n]; or both are amounts."""
+        """Count n rows, those of one batch alike. probabilities: [n]. labels: bool [n]; or amounts both."""
         fade = 0.5 ** (len(labels) / self._half_life)
         self._predicted = self._predicted * fade + float(np.sum(probabilities, dtype=np.float64))
         self._observed = self._observed * fade + float(np.sum(labels))

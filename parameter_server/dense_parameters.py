@@ -11,6 +11,7 @@ from messages.arrays import FloatArray
 from messages.identifiers import buckets_of, keys_of
 from parameter_server.dense_optimizer import apply_dense
 from parameter_server.settings import DenseSettings
+from parameter_server.stream_statistics import add_to_sums, raise_maxima
 
 
 def bucket_of_dense(name: str) -> int:
@@ -66,18 +67,23 @@ class DenseParameters:
     def apply(
         self, gradients: Mapping[str, FloatArray], version: int, learning_rate_scale: float = 1.0
     ) -> None:
-        """Make one step with each gradient, which has the shape of its weights."""
+        """Make one step with each gradient, which has the shape of its weights, or add to a statistic."""
         for name, gradient in gradients.items():
             state = self._states[name]
-            apply_dense(
-                self.settings,
-                state.values,
-                state.first,
-                state.second,
-                gradient,
-                state.steps,
-                learning_rate_scale,
-            )
+            if name in self.settings.sums:
+                add_to_sums(state.values, gradient)
+            elif name in self.settings.maxima:
+                raise_maxima(state.values, gradient)
+            else:
+                apply_dense(
+                    self.settings,
+                    state.values,
+                    state.first,
+                    state.second,
+                    gradient,
+                    state.steps,
+                    learning_rate_scale,
+                )
             state.steps += 1
             self._versions[name] = version
 

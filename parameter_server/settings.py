@@ -80,7 +80,8 @@ class DenseSettings(_Settings):
     """Adam for the dense weights, at a rate of learning_rate / (1 + decay_gamma * t), but never under floor.
 
     t counts the steps of each weight array. clip_norm bounds the Euclidean norm of one array's gradient, so
-    that the result does not depend on which shards hold the others.
+    that the result does not depend on which shards hold the others. sums, maxima: names of arrays that no
+    optimizer moves: what is pushed is added to them, or kept where it is larger (`stream_statistics.py`).
     """
 
     learning_rate: Positive = 1e-3
@@ -91,6 +92,8 @@ class DenseSettings(_Settings):
     beta1: Beta = 0.9
     beta2: Beta = 0.999
     epsilon: Positive = 1e-8
+    sums: tuple[str, ...] = ()
+    maxima: tuple[str, ...] = ()
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate of step t = 0, 1, ... (Robbins-Monro's inverse time, bounded below)."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from learners.features.assembly import assemble, assemble_person
 from learners.model_inputs import InputLayout, gather_inputs, gather_user_inputs
+from learners.online_scaling import scaling_of
 from learners.ranking_model import score
 from learners.retrieval_model import user_vector
 from messages.arrays import FloatArray
@@ -58,7 +59,9 @@ class LearnedModel:
         return query
 
     def probabilities(self, request: RankingRequest, features: FeatureBatch) -> FloatArray:
-        logits = score(self._replica.dense, gather_inputs(features, request.rows, self._layout))
+        weights = self._replica.dense
+        inputs = gather_inputs(features, request.rows, self._layout, scaling_of(weights))
+        logits = score(weights, inputs)
         with np.errstate(over="ignore"):  # exp of a very negative logit is inf, and 1 / inf the right answer
             probabilities: FloatArray = 1 / (1 + np.exp(-logits))
         return probabilities

@@ -9,6 +9,7 @@ from learners.features.assembly import assemble
 from learners.features.counter_features import counter_features
 from learners.features.schema import RETRIEVAL_SLOT
 from learners.model_inputs import gather_inputs
+from learners.online_scaling import scaling_of
 from learners.ranking_model import score
 from learners.training_plan import plan_rows
 from learners.training_step import NonFiniteLossError, TrainingStep
@@ -63,7 +64,7 @@ def test_pulled_counters_stand_in_for_served_ones() -> None:
 def test_served_scores_equal_the_scores_of_training() -> None:
     batch = mixed_batch()
     assert batch.joined is not None
-    logits = score(DENSE, gather_inputs(batch.joined.features, Lookup(), LAYOUT))
+    logits = score(DENSE, gather_inputs(batch.joined.features, Lookup(), LAYOUT, scaling_of(DENSE)))
     np.testing.assert_allclose(
         run(batch).probabilities, 1 / (1 + np.exp(-logits[:, : len(HEADS)])), atol=1e-5
     )
@@ -79,7 +80,7 @@ def test_one_request_is_served_as_it_is_trained() -> None:
     assert batch.joined is not None
     logged = FeatureBatch.from_wire(served.to_wire())
     trained = run(dataclasses.replace(batch, joined=dataclasses.replace(batch.joined, features=logged)))
-    logits = score(DENSE, gather_inputs(served, Lookup(), LAYOUT))
+    logits = score(DENSE, gather_inputs(served, Lookup(), LAYOUT, scaling_of(DENSE)))
     np.testing.assert_allclose(trained.probabilities, 1 / (1 + np.exp(-logits[:, : len(HEADS)])), atol=1e-5)
 
 
