@@ -37,7 +37,10 @@ _Result = TypeVar("_Result")
 
 
 class StatesAheadError(Exception):
-    """The stored states cover more of FEED than EXAMPLES does: EXAMPLES lost its end, and must be rebuilt."""
+    """The stored states cover more of FEED than EXAMPLES does: EXAMPLES lost its end.
+
+    With store and snapshots emptied, `foryou rebuild` appends again what is missing.
+    """
 
 
 class JoinerPartition:

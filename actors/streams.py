@@ -206,8 +206,8 @@ class StreamReader:
         first, last = info.state.first_seq, info.state.last_seq
         if created != self._created or last < self._next - 1:
             raise StreamRecreatedError(
-                f"{self._stream}: {self._next - 1} was read of the stream made at {self._created}; this one "
-                f"was made at {created} and ends at {last}. `foryou rebuild` begins anew from what is there"
+                f"{self._stream}: {self._next - 1} was read of that made at {self._created}; this one, made "
+                f"at {created}, ends at {last}. Empty what follows from it, then `foryou rebuild`"
             )
         read_to = self.read_to
         if read_to is not None and first > read_to + 1:

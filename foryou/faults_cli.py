@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from foryou.cli_options import ConfigOption, JsonOption, settings_from
+from foryou.cli_options import ConfigOption, JsonOption, StateOption, refusing, settings_from
 from foryou.console import print_report, progress_console
 
 
 def register(app: typer.Typer) -> None:
     """Put the commands where all others are."""
     app.command()(chaos)
+    app.command()(rebuild)
 
 
 def chaos(
@@ -31,3 +32,19 @@ def chaos(
     print_report(report, "Faults", as_json=as_json)
     if report["problems"]:
         raise typer.Exit(1)
+
+
+def rebuild(config: ConfigOption = None, state: StateOption = None, as_json: JsonOption = False) -> None:
+    """Fill an emptied store, emptied snapshots, or a gap again, from the streams and the archive."""
+    from actors.archive_files import ArchiveError
+    from actors.state_rebuild import RebuildError
+    from foryou.local_services import StateFolderInUseError
+    from foryou.rebuild_command import run_rebuild_command
+
+    settings = settings_from(config, state=state)
+    with (
+        refusing(RebuildError, ArchiveError, StateFolderInUseError),
+        progress_console.status("rebuilding"),
+    ):
+        report = run_rebuild_command(settings)
+    print_report(report, "Rebuilt", as_json=as_json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -24,14 +24,15 @@ from parameter_server.shard import ParameterShard
 
 MODEL_GROUP = "in-process"
 _LINEAGE = "a"
-_EPOCH = 1
+_FIRST_EPOCH = 1
 
 
 class InProcessLearner:
     """Shards, the cutter of mini-batches, and the training step.
 
     learning: False leaves the model as it began; the content counters move all the same, as they do in a
-    system whose learner is down.
+    system whose learner is down. restored: shards that go on where they stand, for an owner of this epoch;
+    new ones where left out.
     """
 
     def __init__(
@@ -42,28 +43,41 @@ class InProcessLearner:
         num_shards: int,
         max_rows: int,
         learning: bool,
+        group: str = MODEL_GROUP,
+        restored: Mapping[int, ParameterShard] | None = None,
+        epoch: int = _FIRST_EPOCH,
     ) -> None:
         self.learning = learning
+        self._group = group
+        self._epoch = epoch
         self._max_rows = max_rows
         self._router = ShardRouter(assign_buckets(num_shards))
-        self._shards = {
+        self.shards = dict(restored or {}) or {
             shard: ParameterShard(shard, self._router.buckets_of_shard(shard), MODEL_GROUP)
             for shard in self._router.shards
         }
         for name, plan in (
-            (MODEL_GROUP, model_plan(training, num_partitions)),
+            (group, model_plan(training, num_partitions)),
             (COUNTERS_GROUP, counters_plan(num_partitions)),
         ):
-            for host in self._shards.values():
+            for host in self.shards.values():
                 host.create_group(name, plan.settings, plan.dense)
         self._training = training
         self._step = TrainingStep(training)
         self._guard = LearningGuard(training.guard)
+        standing = [
+            host.positions(name).examples for host in self.shards.values() for name in host.group_names()
+        ]
         self._cutter = SpanCutter(
-            {partition: np.zeros(1, dtype=np.int64) for partition in range(num_partitions)}
+            {partition: np.concatenate(standing)[:, partition] for partition in range(num_partitions)}
         )
         self._cursors: dict[tuple[int, str], int] = {}
         self._version = -1
+
+    @property
+    def start_sequence(self) -> int:
+        """The first sequence of EXAMPLES that is wanted."""
+        return self._cutter.start_sequence
 
     def add(self, message: ExamplesMessage) -> None:
         """Take in the next message of EXAMPLES."""
@@ -83,9 +97,9 @@ class InProcessLearner:
                 return learned
             batch = mini_batch.batch()
             result = self._train(batch) if self.learning and len(batch) else None
-            self._push(counter_update(_EPOCH, mini_batch, batch))
+            self._push(counter_update(self._epoch, mini_batch, batch))
             scale = self._guard.learning_rate_scale
-            self._push(model_update(MODEL_GROUP, _EPOCH, mini_batch, batch, result, scale))
+            self._push(model_update(self._group, self._epoch, mini_batch, batch, result, scale))
             self._cutter.done(mini_batch)
             if result is not None and len(result.probabilities):
                 self._guard.learned(result.loss, len(result.probabilities), float(batch.times.max()))
@@ -99,8 +113,8 @@ class InProcessLearner:
         with_weights: False leaves the model's own changes for a later call: contents and counters only.
         """
         deltas = []
-        for shard, host in self._shards.items():
-            for group in (MODEL_GROUP, COUNTERS_GROUP) if with_weights else (COUNTERS_GROUP,):
+        for shard, host in self.shards.items():
+            for group in (self._group, COUNTERS_GROUP) if with_weights else (COUNTERS_GROUP,):
                 delta = host.deltas_since(group, self._cursors.get((shard, group), -1), host.incarnation)
                 self._cursors[shard, group] = delta.to_version
                 deltas.append((shard, delta))
@@ -110,7 +124,7 @@ class InProcessLearner:
             deltas,
             user_slots=(USER_SLOT,),
             full=previous < 0,
-            version=ModelVersion(MODEL_GROUP, _LINEAGE, self._version),
+            version=ModelVersion(self._group, _LINEAGE, self._version),
             previous=previous,
             contents=ContentColumns.of(contents) if contents else None,
             removed_contents=np.empty(0, dtype=np.uint64),
@@ -120,7 +134,7 @@ class InProcessLearner:
     def _train(self, batch: ExampleBatch) -> StepResult | None:
         """None for a batch that is quarantined. Raises NonFiniteLossError: here nobody replays it later."""
         batch = sample_skips(batch, self._training.skip_keep_rate)
-        request = self._step.pull_request(batch, MODEL_GROUP)
+        request = self._step.pull_request(batch, self._group)
         pulled = self._pull(request)
         result = self._step.run(batch, pulled.values, pulled.dense, pulled.counters)
         num_joined = 0 if batch.joined is None else len(batch.joined)
@@ -128,11 +142,11 @@ class InProcessLearner:
 
     def _pull(self, request: PullRequest) -> MergedPull:
         parts = self._router.split_pull(request)
-        replies = {shard: self._shards[shard].pull(part) for shard, part in parts.items()}
+        replies = {shard: self.shards[shard].pull(part) for shard, part in parts.items()}
         return self._router.merge_pull(request, replies)
 
     def _push(self, update: Update) -> None:
         for shard, part in self._router.split_update(update).items():
-            outcome = self._shards[shard].apply_update(part).outcome
-            if outcome is not UpdateOutcome.APPLIED:
+            outcome = self.shards[shard].apply_update(part).outcome
+            if outcome not in (UpdateOutcome.APPLIED, UpdateOutcome.DUPLICATE):
                 raise RuntimeError(f"shard {shard} answered {outcome} to the only writer of {update.group}")
