@@ -21,8 +21,10 @@ _PROBLEM = {
     },
 }
 _EVERYWHERE = {
+    "400": "The body is no text that can be read.",
     "401": "Keys are asked for, and this call had none that is known.",
     "403": "The key may not do this.",
+    "404": "There is nothing under this path.",
     "413": "The body is too large.",
     "429": "Too many requests are under way, or the key calls too often; try after Retry-After seconds.",
     "503": "Store or broker is away; try again after Retry-After seconds.",

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
+from starlette.exceptions import HTTPException
 
 from messages.events import Event
 from serve_app.feed_service import FeedService
@@ -18,7 +19,7 @@ from serve_app.http.body_limit import BodyLimit
 from serve_app.http.content_routes import content_routes
 from serve_app.http.event_routes import event_routes
 from serve_app.http.feed_routes import feed_routes
-from serve_app.http.json_answers import invalid_request, problem
+from serve_app.http.json_answers import invalid_request, problem, refused
 from serve_app.http.load_shedding import LoadShedding
 from serve_app.http.model_routes import model_routes
 from serve_app.http.operations_routes import operations_routes
@@ -74,6 +75,7 @@ def create_app(
     app.add_middleware(AccessControl, settings=settings.access)
     app.add_middleware(RequestMetrics, metrics=service.metrics)
     app.add_exception_handler(RequestValidationError, invalid_request)
+    app.add_exception_handler(HTTPException, refused)
 
     async def try_again(_request: Request, error: Exception) -> Response:
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 
 JSON = "application/json"
 
@@ -37,6 +38,12 @@ def invalid_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     detail = [{"field": field_of(part["loc"]), "reason": part["msg"]} for part in error.errors()]
     return json_answer({"detail": detail}, 422)
+
+
+def refused(_request: Request, error: Exception) -> Response:
+    """Answer what the framework itself refuses (no such path, a body that is no text) in the same form."""
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, "", str(error.detail), dict(error.headers or {}))
 
 
 def field_of(location: Sequence[int | str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from serve_app.feed_service import FeedService
@@ -27,7 +28,7 @@ def operations_routes(service: FeedService) -> APIRouter:
         """Model version and age, positions learned by partition, rows and bytes by table."""
         return json_answer(service.status())
 
-    @router.get("/metrics", summary="Metrics in Prometheus' text format")
+    @router.get("/metrics", summary="Metrics in Prometheus' text format", response_class=PlainTextResponse)
     async def get_metrics() -> Response:
         return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
