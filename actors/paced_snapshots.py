@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from parameter_server.shard import ParameterShard
 from parameter_server.shard_copy import ShardCopy
 from parameter_server.snapshots import SnapshotSeries
+
+logger = logging.getLogger(__name__)
 
 
 class PacedSnapshots:
@@ -24,6 +27,9 @@ class PacedSnapshots:
         self._has_news = False
         self._num_begun = 0
         self._locations: dict[int, str] = {}
+        self._failed = 0
+        self.failure: str | None = None
+        """Why the newest snapshot could not be written (a full disk, say), until one is again."""
 
     def note_news(self) -> None:
         """Something changed that the next snapshot, when it is due, must hold."""
@@ -36,29 +42,35 @@ class PacedSnapshots:
         return self._num_begun + 1
 
     def location(self, ticket: int) -> str | None:
-        """Return where the snapshot of a ticket, or a later one, is; None while it is being written."""
+        """Return where the snapshot of a ticket, or a later one, is; None while it is being written.
+
+        Raises OSError where it could not be written.
+        """
         self.go_on()
         self._finish_writing(wait=False)
+        if self._failed >= ticket:
+            raise OSError(self.failure)
         return next((self._locations[number] for number in self._locations if number >= ticket), None)
 
     def go_on(self) -> None:
         """Copy one more slice of a snapshot that is under way, or begin one that is due.
 
-        Calls wait for one slice at most. Raises what the snapshot before failed of: a full disk must not stay
-        unseen.
+        Calls wait for one slice at most. What cannot be written is tried again when the next is due: the
+        shard goes on, and `failure` says so. What no snapshot holds is in the stream.
         """
+        is_free = self._finish_writing(wait=False)
         if self._copy is not None:
             if self._copy.step():
                 self._writing = self._writer.submit(self._series.write, self._copy)
                 self._copy = None
             return
         is_due = time.monotonic() - self._written_at >= self._every_seconds
-        if is_due and self._has_news and self._finish_writing(wait=False):
+        if is_due and self._has_news and is_free:
             self._copy = self._series.begin()
             self._begun()
 
     def write_now(self) -> str:
-        """Write what the shard holds now, whole, and return where, when it is kept."""
+        """Write what the shard holds now, whole, and return where, when it is kept. Raises OSError."""
         self._finish_writing(wait=True)
         self._copy = None
         self._begun()
@@ -77,11 +89,18 @@ class PacedSnapshots:
         self._has_news = False
 
     def _finish_writing(self, *, wait: bool) -> bool:
-        """Say whether nothing is being written. Raises what the writing failed of, once."""
+        """Say whether nothing is being written, and note what became of what was."""
         if self._writing is None:
             return True
         if not wait and not self._writing.done():
             return False
         writing, self._writing = self._writing, None
-        self._locations = {self._num_begun: writing.result()}
+        try:
+            self._locations = {self._num_begun: writing.result()}
+        except OSError as error:
+            logger.exception("a snapshot could not be written")
+            self._failed, self.failure = self._num_begun, f"snapshot not written: {error}"
+            self._has_news = True
+        else:
+            self.failure = None
         return True

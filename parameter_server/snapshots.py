@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 
@@ -151,18 +152,23 @@ def _write(
     before = snapshot_directories(files, folder)
     number = int(before[-1].rpartition("/")[2]) + 1 if before else 1
     directory = f"{folder}/{number:012d}"
-    manifest = Manifest(
-        shard=shard.shard_id,
-        incarnation=shard.incarnation,
-        created_at=time.time() if created_at is None else created_at,
-        buckets=_buckets_of(shard, states),
-        parent=parent,
-        groups={
-            name: write_group(files, directory, f"group-{place}.npz", state)
-            for place, (name, state) in enumerate(states.items())
-        },
-    )
-    write_manifest(files, directory, manifest)
+    try:
+        manifest = Manifest(
+            shard=shard.shard_id,
+            incarnation=shard.incarnation,
+            created_at=time.time() if created_at is None else created_at,
+            buckets=_buckets_of(shard, states),
+            parent=parent,
+            groups={
+                name: write_group(files, directory, f"group-{place}.npz", state)
+                for place, (name, state) in enumerate(states.items())
+            },
+        )
+        write_manifest(files, directory, manifest)
+    except OSError:
+        with contextlib.suppress(OSError):
+            files.remove(directory)  # on a full disk what is half written keeps the next from being whole
+        raise
     _drop_old(files, before, directory, parent, keep)
     return directory
 
