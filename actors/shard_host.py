@@ -110,9 +110,9 @@ class ShardHost:
         return self._shard.deltas_since(group, version, incarnation)
 
     def statistics(self) -> dict[str, Any]:
-        """Return the shard's numbers, and whence it was restored."""
+        """Return the shard's numbers, whence it was restored, and why it cannot write snapshots, if so."""
         restored = None if self.restored is None else [str(path) for path in self.restored.directories]
-        return self._shard.statistics() | {"restored": restored}
+        return self._shard.statistics() | {"restored": restored, "failure": self._snapshots.failure}
 
     def close_gate(
         self, lease_seconds: float, ends: Mapping[str, IntArray] | None = None
