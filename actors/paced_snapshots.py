@@ -74,8 +74,10 @@ class PacedSnapshots:
         self._finish_writing(wait=True)
         self._copy = None
         self._begun()
+        self._has_news = True  # until it is written
         location = self._series.take()
         self._locations = {self._num_begun: location}
+        self._has_news, self.failure = False, None
         return location
 
     def close(self) -> None:
