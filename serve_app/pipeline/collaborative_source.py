@@ -47,5 +47,7 @@ class NeighbourObserver:
     def __init__(self, table: NeighbourTable) -> None:
         self._table = table
 
-    def observe(self, request: RankingRequest, _shown: ScoredCandidates) -> None:
+    def observe(
+        self, request: RankingRequest, _considered: ScoredCandidates, _shown: ScoredCandidates
+    ) -> None:
         self._table.observe(request.state)

@@ -10,14 +10,17 @@ from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.blocked_creator_filter import BlockedCreatorFilter
 from serve_app.pipeline.candidate_limit_filter import CandidateLimitFilter, CandidateLimitSettings
 from serve_app.pipeline.catalogue_sample_source import CatalogueSampleSettings, CatalogueSampleSource
+from serve_app.pipeline.category_mix_scorer import CategoryMixScorer, CategoryMixSettings
 from serve_app.pipeline.collaborative_source import (
     CollaborativeSettings,
     CollaborativeSource,
     NeighbourObserver,
 )
+from serve_app.pipeline.creator_decay_scorer import CreatorDecayScorer, CreatorDecaySettings
 from serve_app.pipeline.diverse_slate_selector import DiverseSlateSelector, DiverseSlateSettings
 from serve_app.pipeline.duplicate_filter import DuplicateFilter
 from serve_app.pipeline.epsilon_greedy_exploration import EpsilonGreedyExploration, ExplorationSettings
+from serve_app.pipeline.fairness_scorer import FairnessScorer, FairnessSettings
 from serve_app.pipeline.feature_hydrator import FeatureHydrator
 from serve_app.pipeline.followed_source import (
     FollowedCreatorsSource,
@@ -35,7 +38,7 @@ from serve_app.pipeline.ranking_pipeline import RankingPipeline
 from serve_app.pipeline.served_model import ServedModel
 from serve_app.pipeline.signal_weights import SignalWeights
 from serve_app.pipeline.similar_to_liked_source import SimilarToLikedSettings, SimilarToLikedSource
-from serve_app.pipeline.stages import Exploration, Filter, Scorer, Selector, Source
+from serve_app.pipeline.stages import Exploration, Filter, Scorer, Selector, SlateObserver, Source
 from serve_app.pipeline.top_score_selector import SlateSettings, TopScoreSelector
 from serve_app.pipeline.trend_boost_scorer import TrendBoostScorer, TrendBoostSettings
 from serve_app.pipeline.trending_source import TrendingSettings, TrendingSource
@@ -47,9 +50,10 @@ from serve_app.pipeline.weighted_sum_scorer import WeightedSumScorer, WeightedSu
 class PipelineSettings(BaseModel):
     """One settings model for each stage that has any.
 
-    learned_order_only: order by the learned score alone: no trend boost, no cap, no diversity, no exploration
-    (for measuring the model, and for tests of what it has learned). exploration_policy: what fills exploring
-    places; traffic of `ucb` bears no propensities, so nothing can be evaluated off-policy from it.
+    learned_order_only: order by the learned score alone: nothing that moves scores after the weighted sum, no
+    cap, no diversity, no exploration (for measuring the model, and for tests of what it has learned).
+    exploration_policy: what fills exploring places; traffic of `ucb` bears no propensities, so nothing can be
+    evaluated off-policy from it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,6 +69,9 @@ class PipelineSettings(BaseModel):
     candidate_limit: CandidateLimitSettings = CandidateLimitSettings()
     weighted_sum: WeightedSumSettings = WeightedSumSettings()
     trend_boost: TrendBoostSettings = TrendBoostSettings()
+    creator_decay: CreatorDecaySettings = CreatorDecaySettings()
+    category_mix: CategoryMixSettings = CategoryMixSettings()
+    fairness: FairnessSettings = FairnessSettings()
     slate: SlateSettings = SlateSettings()
     diverse_slate: DiverseSlateSettings = DiverseSlateSettings()
     exploration_policy: Literal["epsilon_greedy", "ucb"] = "epsilon_greedy"
@@ -118,12 +125,22 @@ def build_filters(settings: PipelineSettings) -> list[Filter]:
 
 
 def build_scorers(
-    settings: PipelineSettings, model: ServedModel, weights: SignalWeights | None = None
+    settings: PipelineSettings,
+    replica: ModelReplica,
+    model: ServedModel,
+    weights: SignalWeights | None = None,
 ) -> list[Scorer]:
+    """The learned score, then what moves it for reasons of its own; `explain` tells each one's part."""
     scorers: list[Scorer] = [ModelScorer(model), WeightedSumScorer(settings.weighted_sum, weights)]
-    if settings.trend_boost.beta and not settings.learned_order_only:
-        scorers.append(TrendBoostScorer(settings.trend_boost))
-    return scorers
+    if settings.learned_order_only:
+        return scorers
+    return [
+        *scorers,
+        TrendBoostScorer(settings.trend_boost),
+        CreatorDecayScorer(settings.creator_decay),
+        CategoryMixScorer(settings.category_mix, replica),
+        FairnessScorer(settings.fairness),
+    ]
 
 
 def build_exploration(settings: PipelineSettings, max_per_creator: int) -> Exploration:
@@ -146,13 +163,17 @@ def build_pipeline(
     if settings.diverse_slate.quality < 1 and not settings.learned_order_only:
         selector = DiverseSlateSelector(settings.diverse_slate, slate, replica)
     neighbours = NeighbourTable(settings.collaborative.neighbours)
+    scorers = build_scorers(settings, replica, model, weights)
     return RankingPipeline(
         replica=replica,
         sources=build_sources(settings, replica, model, neighbours),
         filters=build_filters(settings),
         hydrator=FeatureHydrator(replica, model),
-        scorers=build_scorers(settings, model, weights),
+        scorers=scorers,
         selector=selector,
         exploration=build_exploration(settings, slate.max_per_creator),
-        observers=[NeighbourObserver(neighbours)],
+        observers=[
+            NeighbourObserver(neighbours),
+            *(scorer for scorer in scorers if isinstance(scorer, SlateObserver)),
+        ],
     )

@@ -103,7 +103,7 @@ class RankingPipeline:
         selected, slate = self._select(request, scored, trace)
         shown = scored.take(slate.order)
         for observer in self._observers:
-            observer.observe(request, shown)
+            observer.observe(request, scored, shown)
         names = [self._sources[code].name for code in shown.candidates.source_codes]
         explanation = None
         if request.explain:

@@ -65,11 +65,14 @@ class SignalScorer(Protocol):
         ...
 
 
+@runtime_checkable
 class SlateObserver(Protocol):
     """Keeps something across requests, and hears of every slate once it is composed."""
 
-    def observe(self, request: RankingRequest, shown: ScoredCandidates) -> None:
-        """Take in the contents of one slate, best first."""
+    def observe(
+        self, request: RankingRequest, considered: ScoredCandidates, shown: ScoredCandidates, /
+    ) -> None:
+        """Take in one slate: all candidates that were scored, and those that are shown, best first."""
         ...
 
 

@@ -109,7 +109,7 @@ def all_sources(replica: ModelReplica) -> dict[str, Source]:
 
 SOURCES = list(all_sources(empty_replica()))
 FILTERS = [stage.name for stage in build_filters(SETTINGS)]
-SCORERS = [stage.name for stage in build_scorers(SETTINGS, MODEL)]
+SCORERS = [stage.name for stage in build_scorers(SETTINGS, empty_replica(), MODEL)]
 SELECTORS = ["top_score", "top_score uncapped", "diverse_slate", "diverse_slate uncapped"]
 
 
@@ -130,7 +130,7 @@ def score_all(replica: ModelReplica, request: RankingRequest, *, with_nan: bool 
     candidates = propose_all(replica, request)
     candidates = candidates.take(np.unique(candidates.rows, return_index=True)[1])
     scored = FeatureHydrator(replica, MODEL).hydrate(request, candidates)
-    for stage in build_scorers(SETTINGS, MODEL):
+    for stage in build_scorers(SETTINGS, replica, MODEL):
         scored = stage.score(request, scored)
     if with_nan:
         scored.scores[::7] = np.nan
@@ -211,7 +211,7 @@ class TestScorer:
     def test_keeps_order_and_number(self, name: str, case: str) -> None:
         replica, request = REQUESTS[case]()
         scored = score_all(replica, request)
-        after = build_scorers(SETTINGS, MODEL)[SCORERS.index(name)].score(request, scored)
+        after = build_scorers(SETTINGS, replica, MODEL)[SCORERS.index(name)].score(request, scored)
 
         assert same(scored.candidates, after.candidates)
         assert after.scores.shape == (len(scored),)
@@ -223,7 +223,7 @@ class TestScorer:
         replica, request = REQUESTS[case]()
         scored = score_all(replica, request)
         before = scored.scores.copy(), scored.probabilities.copy()
-        build_scorers(SETTINGS, MODEL)[SCORERS.index(name)].score(request, scored)
+        build_scorers(SETTINGS, replica, MODEL)[SCORERS.index(name)].score(request, scored)
 
         assert scored.scores.tolist() == before[0].tolist()
         assert scored.probabilities.tolist() == before[1].tolist()

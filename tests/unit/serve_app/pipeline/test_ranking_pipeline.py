@@ -99,7 +99,7 @@ def test_the_trace_counts_what_each_stage_kept_and_removed() -> None:
     )
 
     assert [record.kind for record in trace.records] == (
-        ["source"] * 7 + ["filter"] * 6 + ["hydrator"] + ["scorer"] * 3 + ["selector", "exploration"]
+        ["source"] * 7 + ["filter"] * 6 + ["hydrator"] + ["scorer"] * 6 + ["selector", "exploration"]
     )
     assert trace.removed["previously_served"] == 1
     assert trace.records[-1].num_out == 7
@@ -142,7 +142,7 @@ def pipeline_with(replica, *more, observers=()):
         sources=[*more, *build_sources(settings, replica, RISING)],
         filters=build_filters(settings),
         hydrator=FeatureHydrator(replica, RISING),
-        scorers=build_scorers(settings, RISING),
+        scorers=build_scorers(settings, replica, RISING),
         selector=TopScoreSelector(SlateSettings()),
         exploration=EpsilonGreedyExploration(ExplorationSettings(epsilon=0.0), 2),
         observers=observers,
@@ -186,7 +186,7 @@ def test_observers_hear_of_every_slate_as_it_is_shown() -> None:
     heard = []
 
     class Listener:
-        def observe(self, request, shown):
+        def observe(self, request, considered, shown):
             heard.append(shown.contents.content_ids)
 
     replica = replica_of(CONTENTS)

@@ -1,0 +1,69 @@
+"""Exposure of categories and creators held to bounds over all requests (specification, section 10.3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from messages.arrays import IdArray
+from serve_app.pipeline.candidate import ScoredCandidates
+from serve_app.pipeline.exposure_prices import ExposurePrices
+from serve_app.pipeline.ranking_request import RankingRequest
+
+
+class FairnessSettings(BaseModel):
+    """Bounds on shares of the exposure that this replica gives, on average over its requests.
+
+    min_category_ratio: a category gets at least this much of its share of the candidates: an equal chance at
+    1, no bound at 0. max_category_share, max_creator_share: 1 for no bound. max_price: how far a score may
+    move, in deviations of the request's scores: bounds that would take more are missed. step: how far one
+    slate moves a price, per share that a bound is broken by. max_groups: prices kept of each kind.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_category_ratio: float = Field(0.3, ge=0, le=1)
+    max_category_share: float = Field(0.6, gt=0, le=1)
+    max_creator_share: float = Field(0.1, gt=0, le=1)
+    max_price: float = Field(1.0, ge=0)
+    step: float = Field(0.05, gt=0)
+    max_groups: int = Field(1_024, ge=1)
+
+
+class FairnessScorer:
+    """score + deviation * (reward - price) of the content's category and creator.
+
+    It scores by the prices as they are and, as an observer, moves them by every slate that is shown. Several
+    replicas each hold their own exposure to the bounds, and so the sum of it.
+    """
+
+    name = "fairness"
+
+    def __init__(self, settings: FairnessSettings) -> None:
+        def prices(min_ratio: float, max_share: float) -> ExposurePrices:
+            return ExposurePrices(
+                min_ratio=min_ratio,
+                max_share=max_share,
+                step=settings.step,
+                max_price=settings.max_price,
+                max_groups=settings.max_groups,
+            )
+
+        self._categories = prices(settings.min_category_ratio, settings.max_category_share)
+        self._creators = prices(0.0, settings.max_creator_share)
+
+    def score(self, _request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
+        known = scored.scores[np.isfinite(scored.scores)]
+        deviation = float(known.std()) if len(known) else 0.0
+        moves = self._categories.adjustments(scored.contents.category_keys)
+        moves = moves + self._creators.adjustments(scored.contents.creator_keys)
+        return replace(scored, scores=scored.scores + deviation * moves)
+
+    def observe(
+        self, _request: RankingRequest, considered: ScoredCandidates, shown: ScoredCandidates
+    ) -> None:
+        self._categories.observe(considered.contents.category_keys, shown.contents.category_keys)
+        nobody: IdArray = np.empty(0, dtype=np.uint64)
+        self._creators.observe(nobody, shown.contents.creator_keys)

@@ -1,0 +1,149 @@
+"""Bounds on exposure: held over requests, whatever the scores say, with a state that stays small."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messages.identifiers import MISSING_KEY, key_of, keys_of
+from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.candidate import Candidates, Proposal, ScoredCandidates
+from serve_app.pipeline.category_mix_scorer import CategoryMixScorer, CategoryMixSettings
+from serve_app.pipeline.creator_decay_scorer import CreatorDecayScorer, CreatorDecaySettings
+from serve_app.pipeline.exposure_prices import ExposurePrices
+from serve_app.pipeline.fairness_scorer import FairnessScorer, FairnessSettings
+from serve_app.pipeline.feature_hydrator import FeatureHydrator
+from tests.fakes import KnownModel, content, ranking_request, replica_of
+
+
+def candidates_of(replica: ModelReplica, scores: list[float]) -> ScoredCandidates:
+    table = replica.state.contents
+    rows = np.arange(len(scores))
+    candidates = Candidates.of([Proposal.of(rows)], table.content_keys, table.creator_keys)
+    scored = FeatureHydrator(replica, KnownModel()).hydrate(ranking_request(replica), candidates)
+    return replace(scored, scores=np.array(scores, dtype=np.float64))
+
+
+def exposures(shown: ScoredCandidates, keys: np.ndarray) -> dict[int, float]:
+    weights = 1 / np.log2(np.arange(len(shown)) + 2)
+    weights /= weights.sum()
+    return {int(key): float(weights[keys == key].sum()) for key in np.unique(keys)}
+
+
+def test_categories_and_creators_stay_within_their_bounds_over_requests() -> None:
+    """Pop always scores highest, and one creator highest of all; jazz scores lowest."""
+    contents = [
+        content(f"c{index}", f"u{index % 20}", ("pop", "rock", "jazz")[index % 3]) for index in range(60)
+    ]
+    replica = replica_of(contents)
+    settings = FairnessSettings(
+        min_category_ratio=0.5, max_category_share=0.5, max_creator_share=0.1, max_price=4.0, step=0.1
+    )
+    scorer, draws, request = FairnessScorer(settings), np.random.default_rng(0), ranking_request(replica)
+    taste = {"pop": 1.0, "rock": 0.5, "jazz": 0.0}
+    categories: dict[int, list[float]] = {}
+    creators: dict[int, list[float]] = {}
+    for _ in range(800):
+        scores = [taste[c.metadata.category] + (c.creator_id == "u0") for c in contents]
+        scored = candidates_of(replica, (np.array(scores) + 0.2 * draws.normal(size=60)).tolist())
+        after = scorer.score(request, scored)
+        shown = after.take(np.argsort(-after.scores)[:10])
+        scorer.observe(request, after, shown)
+        for sums, keys in (
+            (categories, shown.contents.category_keys),
+            (creators, shown.contents.creator_keys),
+        ):
+            for key, share in exposures(shown, keys).items():
+                sums.setdefault(key, []).append(share)
+
+    tolerance = settings.max_price / (settings.step * 800) + 0.005
+    shares = {name: sum(categories[key_of(name)]) / 800 for name in taste}
+    assert shares["pop"] <= 0.5 + tolerance
+    assert shares["jazz"] >= 0.5 * 20 / 60 - tolerance
+    assert max(sum(values) / 800 for values in creators.values()) <= 0.1 + tolerance
+    assert shares["pop"] > shares["rock"] > shares["jazz"]  # no more than the bounds ask
+
+
+Slates = st.lists(
+    st.tuples(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.integers(1, 8)), max_size=30
+)
+
+
+@given(Slates)
+def test_a_price_below_its_limit_bounds_by_how_much_exposure_exceeds(slates) -> None:
+    prices = ExposurePrices(min_ratio=0.0, max_share=0.4, step=0.1, max_price=100.0, max_groups=100)
+    excess = dict.fromkeys(range(1, 6), 0.0)
+    for groups, count in slates:
+        shown = np.array(groups[:count], dtype=np.uint64)
+        prices.observe(np.array(groups, dtype=np.uint64), shown)
+        weights = 1 / np.log2(np.arange(len(shown)) + 2)
+        for group in excess:
+            excess[group] += float(weights[shown == group].sum() / weights.sum()) - 0.4
+
+    for group, total in excess.items():
+        price = -float(prices.adjustments(np.array([group], dtype=np.uint64))[0])
+        assert price >= 0
+        assert total <= price / 0.1 + 1e-9
+
+
+@given(Slates, st.integers(1, 4))
+def test_prices_are_few_and_a_function_of_what_was_shown(slates, max_groups: int) -> None:
+    def observed() -> ExposurePrices:
+        prices = ExposurePrices(min_ratio=0.5, max_share=0.3, step=0.5, max_price=1.0, max_groups=max_groups)
+        for groups, count in slates:
+            keys = np.array(groups, dtype=np.uint64)
+            prices.observe(keys, keys[:count])
+        return prices
+
+    first, again = observed(), observed()
+    every = np.arange(6, dtype=np.uint64)
+    assert len(first) <= max_groups
+    assert first.adjustments(every).tolist() == again.adjustments(every).tolist()
+    assert np.abs(first.adjustments(every)).max() <= 1.0
+    assert first.adjustments(every)[MISSING_KEY] == 0
+
+
+def test_within_the_bounds_no_score_moves() -> None:
+    replica = replica_of([content("a", "x", "k"), content("b", "y", "l")])
+    scorer, request = FairnessScorer(FairnessSettings(max_creator_share=1.0, max_category_share=0.7)), None
+    scored = candidates_of(replica, [2.0, 1.0])
+    for order in ([0, 1], [1, 0]) * 20:
+        scorer.observe(request, scored, scored.take(np.array(order)))
+
+    assert scorer.score(request, scored).scores.tolist() == [2.0, 1.0]
+
+
+def test_a_creators_further_contents_count_less_and_what_is_below_zero_stays() -> None:
+    contents = [content(name, name[0]) for name in ("a1", "b1", "a2", "a3", "b2")] + [
+        content("c"),
+        content("d"),
+    ]
+    replica = replica_of(contents)
+    scored = candidates_of(replica, [4.0, 3.0, 2.0, np.nan, -1.0, 1.0, 1.0])
+
+    after = CreatorDecayScorer(CreatorDecaySettings(decay=0.5, floor=0.2)).score(
+        ranking_request(replica), scored
+    )
+
+    assert after.scores.tolist() == pytest.approx([4.0, 3.0, 2.0 * 0.6, np.nan, -1.0, 1.0, 1.0], nan_ok=True)
+
+
+def test_a_category_that_fills_page_after_page_gives_way() -> None:
+    served = [f"p{index}" for index in range(8)] + ["r0", "r1"]
+    contents = [content(name, name, "pop" if name[0] == "p" else "rock") for name in [*served, "p", "r"]]
+    replica = replica_of(contents)
+    settings = CategoryMixSettings(window=10, max_share=0.5, strength=2.0)
+    scorer = CategoryMixScorer(settings, replica)
+    scored = candidates_of(replica, [0.0] * 10 + [1.0, 0.9])
+
+    after = scorer.score(ranking_request(replica, served=served), scored)
+
+    lost = 2.0 * scored.scores.std() * (0.8 - 0.5) / 0.5
+    assert after.scores[-2:].tolist() == pytest.approx([1.0 - lost, 0.9])
+    few = scorer.score(ranking_request(replica, served=served[:4]), scored)
+    assert few.scores.tolist() == scored.scores.tolist()
+    assert keys_of(["pop"])[0] in after.contents.category_keys
