@@ -46,6 +46,21 @@ class Namespace:
     def dead_subject(self) -> str:
         return f"{self.name}.dead"
 
+    @property
+    def promises_subject(self) -> str:
+        """What learners say of rows before they learn them; not kept: who compares models listens."""
+        return f"{self.name}.promises"
+
+    @property
+    def pulse_subject(self) -> str:
+        """How replicas rank with each model; not kept."""
+        return f"{self.name}.pulse"
+
+    @property
+    def alerts_subject(self) -> str:
+        """What guardrails and rules have to say; not kept, and in the log besides."""
+        return f"{self.name}.alerts"
+
     def key(self, *parts: object) -> str:
         """Return a store key: the namespace, then what it is, then whose."""
         return ":".join((self.name, *map(str, parts)))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from actors.names import Namespace
 from actors.remote_actor import RemoteActor
+
+logger = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 1.0
 _ANSWER_SECONDS = 2.0
@@ -19,17 +22,46 @@ _ANSWER_SECONDS = 2.0
 class StatusReader:
     """Keeps the last answers. A part that gives none in time is shown as not running."""
 
-    def __init__(self, namespace: Namespace, roles: Sequence[str], ray_namespace: str) -> None:
-        """roles: as in the actors' names; shards answer `statistics`, all others `status`."""
-        self._actors = {role: RemoteActor(namespace.actor(role), ray_namespace) for role in roles}
+    def __init__(
+        self,
+        namespace: Namespace,
+        roles: Sequence[str],
+        ray_namespace: str,
+        shards: Callable[[], Awaitable[Sequence[int]]] | None = None,
+    ) -> None:
+        """roles: as in the actors' names; shards answer `statistics`, all others `status`. shards: says which
+        shards there are by now, whatever `roles` says of them."""
+        self._shards = shards
+        self._namespace = namespace
+        self._ray_namespace = ray_namespace
+        self._actors: dict[str, RemoteActor] = {}
         self.latest: dict[str, Any] = {}
+        self.use(roles)
+
+    def use(self, roles: Sequence[str]) -> None:
+        """Ask these from now on; what others said last is forgotten with the next answers."""
+        self._actors = {
+            role: self._actors.get(role) or RemoteActor(self._namespace.actor(role), self._ray_namespace)
+            for role in roles
+        }
 
     async def run(self) -> None:
         """Read until cancelled."""
         while True:
-            answers = await asyncio.gather(*(self._ask(role) for role in self._actors))
-            self.latest = dict(zip(self._actors, answers, strict=True))
+            if self._shards is not None:
+                await self._follow_shards(self._shards)
+            roles = list(self._actors)
+            answers = await asyncio.gather(*(self._ask(role) for role in roles))
+            self.latest = dict(zip(roles, answers, strict=True))
             await asyncio.sleep(_EVERY_SECONDS)
+
+    async def _follow_shards(self, shards: Callable[[], Awaitable[Sequence[int]]]) -> None:
+        try:
+            now = [f"shard-{shard}" for shard in await shards()]
+        except Exception as error:  # noqa: BLE001 the store is away: who was known is asked
+            logger.warning("which shards there are is not known: %s", error)
+            return
+        self.use([*(role for role in self._actors if not role.startswith("shard-")), *now])
 
     async def _ask(self, role: str) -> dict[str, Any]:
         method = "statistics" if role.startswith("shard-") else "status"

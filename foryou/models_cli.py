@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,17 +16,13 @@ ModelArgument = Annotated[str, typer.Argument(help="The model's name.")]
 WhyOption = Annotated[str, typer.Option("--why", help="Goes on record.")]
 
 
-def _state(config: Path | None, state: Path | None) -> Path:
-    return settings_from(config, state=state).services.state
-
-
 @models_app.command("list")
 def list_models(config: ConfigOption = None, state: StateOption = None, as_json: JsonOption = False) -> None:
     """List every model: what it is for, since when, and what the rules say of it."""
     from foryou.models_command import ModelsError, run_models_list
 
     with refusing(ModelsError):
-        report = run_models_list(_state(config, state))
+        report = run_models_list(settings_from(config, state=state))
     print_report(report, "Models", as_json=as_json)
 
 
@@ -39,7 +34,7 @@ def show_model(
     from foryou.models_command import ModelsError, run_models_show
 
     with refusing(ModelsError):
-        report = run_models_show(_state(config, state), model)
+        report = run_models_show(settings_from(config, state=state), model)
     print_report(report, model, as_json=as_json)
 
 
@@ -49,7 +44,7 @@ def show_log(config: ConfigOption = None, state: StateOption = None, as_json: Js
     from foryou.models_command import ModelsError, run_models_log
 
     with refusing(ModelsError):
-        report = run_models_log(_state(config, state))
+        report = run_models_log(settings_from(config, state=state))
     print_report(report, "Changes of models", as_json=as_json)
 
 
@@ -73,7 +68,11 @@ def create_model(
 
     with refusing(ModelsError):
         report = run_models_create(
-            _state(config, state), model, changes=changes or [], from_scratch=from_scratch, why=why
+            settings_from(config, state=state),
+            model,
+            changes=changes or [],
+            from_scratch=from_scratch,
+            why=why,
         )
     print_report(report, f"Created {model}", as_json=as_json)
 
@@ -93,7 +92,7 @@ def roll_back(
     from foryou.models_command import ModelsError, run_models_rollback
 
     with refusing(ModelsError):
-        report = run_models_rollback(_state(config, state), before=before, why=why)
+        report = run_models_rollback(settings_from(config, state=state), before=before, why=why)
     print_report(report, "Rolled back", as_json=as_json)
 
 
@@ -108,7 +107,7 @@ def _register_action(action: str, words: str) -> None:
         from foryou.models_command import ModelsError, run_models_action
 
         with refusing(ModelsError):
-            report = run_models_action(_state(config, state), model, action, why=why)
+            report = run_models_action(settings_from(config, state=state), model, action, why=why)
         print_report(report, f"{action} {model}", as_json=as_json)
 
     models_app.command(action, help=words)(command)

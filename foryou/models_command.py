@@ -5,13 +5,13 @@ from __future__ import annotations
 import getpass
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from foryou.client import ApiError, Client
 from foryou.local_services import StateFolder
+from foryou.settings import SystemSettings
 
 ACTIONS: dict[str, str] = {
     "shadow": "Let a canary or a stopped model learn on without answering anybody.",
@@ -28,41 +28,41 @@ class ModelsError(ValueError):
     """Nothing runs, a setting cannot be read, or the registry does not allow the change."""
 
 
-def run_models_list(state: Path) -> dict[str, Any]:
-    return _ask(state, lambda client: client.models())
+def run_models_list(settings: SystemSettings) -> dict[str, Any]:
+    return _ask(settings, lambda client: client.models())
 
 
-def run_models_show(state: Path, model_id: str) -> dict[str, Any]:
-    return _ask(state, lambda client: client.model(model_id))
+def run_models_show(settings: SystemSettings, model_id: str) -> dict[str, Any]:
+    return _ask(settings, lambda client: client.model(model_id))
 
 
-def run_models_log(state: Path) -> dict[str, Any]:
-    return _ask(state, lambda client: client.model_changes())
+def run_models_log(settings: SystemSettings) -> dict[str, Any]:
+    return _ask(settings, lambda client: client.model_changes())
 
 
 def run_models_create(
-    state: Path, model_id: str, *, changes: Sequence[str], from_scratch: bool, why: str
+    settings: SystemSettings, model_id: str, *, changes: Sequence[str], from_scratch: bool, why: str
 ) -> dict[str, Any]:
     """Create a candidate. changes: KEY=VALUE, of `training` in the settings, dots step into sections."""
-    settings = nested(changes)
+    changed = nested(changes)
     copy = not from_scratch
     return _ask(
-        state,
+        settings,
         lambda client: client.create_model(
-            model_id, settings=settings, copy_weights=copy, by=getpass.getuser(), why=why
+            model_id, settings=changed, copy_weights=copy, by=getpass.getuser(), why=why
         ),
     )
 
 
-def run_models_action(state: Path, model_id: str, action: str, *, why: str) -> dict[str, Any]:
+def run_models_action(settings: SystemSettings, model_id: str, action: str, *, why: str) -> dict[str, Any]:
     """Do one of ACTIONS."""
     by = getpass.getuser()
-    return _ask(state, lambda client: client.change_model(model_id, action, by=by, why=why))
+    return _ask(settings, lambda client: client.change_model(model_id, action, by=by, why=why))
 
 
-def run_models_rollback(state: Path, *, before: float | None, why: str) -> dict[str, Any]:
+def run_models_rollback(settings: SystemSettings, *, before: float | None, why: str) -> dict[str, Any]:
     by = getpass.getuser()
-    return _ask(state, lambda client: client.roll_back(by=by, why=why, before=before))
+    return _ask(settings, lambda client: client.roll_back(by=by, why=why, before=before))
 
 
 def nested(changes: Sequence[str]) -> dict[str, Any]:
@@ -86,12 +86,15 @@ def nested(changes: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-def _ask(state: Path, question: Callable[[Client], dict[str, Any]]) -> dict[str, Any]:
+def _ask(settings: SystemSettings, question: Callable[[Client], dict[str, Any]]) -> dict[str, Any]:
+    state = settings.services.state
     running = StateFolder(state).find_running()
     if running is None:
         raise ModelsError(f"nothing runs on {state}; `foryou up` starts it")
+    keys = settings.feed.api.access.admin_keys
+    key = keys[0].get_secret_value() if keys else None
     try:
-        with Client(running.http_url) as client:
+        with Client(running.http_url, key=key) as client:
             return question(client)
     except (ApiError, httpx.HTTPError) as error:
         raise ModelsError(str(error)) from error

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from actors.archive_files import ArchiveSettings
 from actors.examples_follower import BatchingSettings
+from actors.models_settings import ModelsSettings
 from actors.names import LIVE_NAMESPACE
 from actors.placement import PlacementSettings
 from actors.streams import StreamSettings
@@ -90,6 +91,7 @@ class SystemSettings(_Section):
     joiner: JoinerSettings = JoinerSettings()
     training: TrainingSettings = TrainingSettings()
     batching: BatchingSettings = BatchingSettings()
+    models: ModelsSettings = ModelsSettings()
     archive: ArchiveSettings = ArchiveSettings()
     """Off unless `archive.uri` says where."""
     learning: bool = True

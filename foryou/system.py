@@ -10,12 +10,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from actors.connections import Connections, EndpointSettings
-from actors.streams import ensure_streams
+from actors.connections import EndpointSettings
 from foryou.local_services import LOOPBACK, LocalServices, RunningSystem, StateFolder, free_port
 from foryou.ray_session import captured_prints, ray_session
 from foryou.settings import SystemSettings
-from foryou.system_plan import cluster_plan, endpoints_of, feed_application, snapshot_root
+from foryou.system_plan import (
+    cluster_plan,
+    endpoints_of,
+    feed_application,
+    prepare_services,
+    snapshot_root,
+)
 
 if TYPE_CHECKING:  # Serve reads its flags when imported, so nothing may import it before they are set
     from actors.cluster import ClusterPlan, SystemActors
@@ -65,13 +70,13 @@ class System:
             LocalServices(self._state, services.nats_url, services.store_url, services.nats_sync)
         )
         self.endpoints = endpoints_of(self.settings, local.nats_url, local.store_url)
-        asyncio.run(self._prepare_streams())
+        records = asyncio.run(prepare_services(self.settings, self.endpoints))
         self._say("Ray")
         ray_address = resources.enter_context(ray_session(self.settings))
         self._say("joiner, learner, shards, model actor")
         from actors.cluster import start_actors
 
-        plan = cluster_plan(self.settings, self.endpoints, detached=False)
+        plan = cluster_plan(self.settings, self.endpoints, detached=False, records=records)
         self.actors = start_actors(plan)
         resources.callback(self.actors.stop)
         self._say("Ray Serve")
@@ -79,10 +84,6 @@ class System:
         self._state.announce(
             RunningSystem(os.getpid(), self.http_url, local.nats_url, local.store_url, ray_address)
         )
-
-    async def _prepare_streams(self) -> None:
-        async with await Connections.open(self.endpoints, "foryou-up") as connections:
-            await ensure_streams(connections.js, connections.namespace, self.settings.streams)
 
     def _start_serve(self, plan: ClusterPlan, resources: contextlib.ExitStack) -> None:
         from ray import serve

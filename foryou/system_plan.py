@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from actors.connections import EndpointSettings
+from actors.connections import Connections, EndpointSettings
+from actors.model_groups import FIRST_MODEL, lineage_name
+from actors.model_records import ModelRecords
+from actors.model_registry_store import ModelRegistryStore
+from actors.streams import ensure_streams
 from foryou.settings import SystemSettings
 
 if TYPE_CHECKING:  # Serve reads its flags when imported, so nothing may import it before they are set
@@ -38,8 +43,25 @@ def endpoints_of(settings: SystemSettings, nats_url: str, store_url: str) -> End
     )
 
 
-def cluster_plan(settings: SystemSettings, endpoints: EndpointSettings, *, detached: bool) -> ClusterPlan:
-    """Return the actors to start. detached: they live until they are ended, and not with their starter."""
+async def prepare_services(settings: SystemSettings, endpoints: EndpointSettings) -> ModelRecords:
+    """Make what is not there yet, the streams and the registry of models; return what the registry says."""
+    async with await Connections.open(endpoints, "foryou-prepare") as connections:
+        await ensure_streams(connections.js, connections.namespace, settings.streams)
+        registry = ModelRegistryStore(connections.redis, connections.namespace, settings.models)
+        return await registry.ensure(time.time())
+
+
+def cluster_plan(
+    settings: SystemSettings,
+    endpoints: EndpointSettings,
+    *,
+    detached: bool,
+    records: ModelRecords | None = None,
+) -> ClusterPlan:
+    """Return the actors to start. detached: they live until they are ended, and not with their starter.
+
+    records: which model is production; left out, the first is, and another takes over once everything runs.
+    """
     from actors.cluster import ClusterPlan
     from actors.model_actor import ModelActorSettings
 
@@ -50,9 +72,17 @@ def cluster_plan(settings: SystemSettings, endpoints: EndpointSettings, *, detac
         snapshot_every_seconds=settings.shards.snapshot_every_seconds,
         snapshots_kept=settings.shards.snapshots_kept,
         joiner=settings.joiner,
-        training=settings.training,
+        training=settings.training
+        if records is None
+        else records.training(records.production, settings.training),
+        own_training=settings.training,
+        models=settings.models,
         batching=settings.batching,
-        model=ModelActorSettings(sync_every_seconds=settings.sync.every_seconds),
+        model=ModelActorSettings(
+            group=FIRST_MODEL if records is None else records.group(records.production),
+            lineage=lineage_name(0) if records is None else records.lineage(records.production),
+            sync_every_seconds=settings.sync.every_seconds,
+        ),
         archive=settings.archive.resolved(),
         placement=settings.placement,
         learning=settings.learning,
@@ -74,6 +104,8 @@ def feed_application(
         endpoints=plan.endpoints,
         model=plan.model,
         ranking=plan.training.model,
+        training=settings.training,
+        models=settings.models,
         feed=feed,
         worker_roles=worker_roles,
         num_replicas=http.replicas,

@@ -147,6 +147,10 @@ class AlertEvaluator:
             return AlertState.FIRING
         return AlertState.PENDING if name in self._met_since else AlertState.QUIET
 
+    def met_since(self, name: str, now: float) -> float:
+        """Return since when a rule's condition has been met; now where it is not."""
+        return self._met_since.get(name, now)
+
     def readings(self, now: float) -> list[AlertReading]:
         """Return all rules as they stand, in their order; changes nothing."""
         return [AlertReading(rule, self.state(rule.name), *self._read(rule, now)[:2]) for rule in self.rules]

@@ -7,16 +7,17 @@ the tests, the same pipeline in `simulations.in_process`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import faiss
 import numpy as np
 import ray
 from fastapi import FastAPI
+from nats.errors import Error as NatsError
 from ray import serve
-from ray.exceptions import ActorDiedError
 from ray.serve.config import BackpressureConfig
 from redis.exceptions import ConnectionError as StoreConnectionError
 from redis.exceptions import TimeoutError as StoreTimeoutError
@@ -25,52 +26,35 @@ from actors.catalogue import Catalogue
 from actors.connections import Connections, EndpointSettings
 from actors.feed_publisher import FeedPublisher, StreamUnavailableError
 from actors.model_actor import ModelActorSettings
-from actors.model_groups import model_plan
+from actors.model_groups import learner_role
+from actors.model_records import ModelRecords
+from actors.model_registry_store import ModelRegistryStore
+from actors.models_settings import ModelsSettings
 from actors.names import RAY_NAMESPACE
+from actors.remote_model_changes import RemoteModelChanges
+from actors.shard_map_store import ShardMapStore
 from actors.status_reader import StatusReader
 from actors.user_store import UserStore
 from actors.weight_store import WeightStore
-from learners.features.schema import RETRIEVAL_SLOT
 from learners.ranking_model import RankingModelSettings
-from learners.retrieval_model import content_vectors
 from learners.training_settings import TrainingSettings
-from messages.updates import ModelDelta
-from serve_app.delta_follower import DeltaFollower
+from messages.codec import pack
 from serve_app.feed_service import FeedService
 from serve_app.feed_settings import FeedSettings
 from serve_app.http.app_factory import UNAVAILABLE, create_app
-from serve_app.index_keeper import IndexKeeper
-from serve_app.model_replica import ModelReplica
+from serve_app.model_assembly import ModelAssembly
+from serve_app.model_operations import ModelOperations
+from serve_app.models_follower import FollowedModel, ModelsFollower
 from serve_app.operator_changes import OperatorChanges
-from serve_app.pipeline.default_pipeline import build_pipeline
-from serve_app.pipeline.served_model import LearnedModel
 from serve_app.pipeline.signal_weights import SignalWeights
 from serve_app.serving_metrics import ServingMetrics
+from serve_app.serving_models import ServingModels
 from serve_app.weight_service import WeightService
 
-_ANSWER_SECONDS = 5.0
+logger = logging.getLogger(__name__)
+
+_PULSE_SECONDS = 1.0
 _AWAY = (*UNAVAILABLE, StreamUnavailableError, StoreConnectionError, StoreTimeoutError)
-
-
-class RemoteModelChanges:
-    """The model actor as the port that `DeltaFollower` polls.
-
-    A poll that the actor does not answer is given up: it may have gone with its node. One that has died for
-    good is looked up again by its name, which its successor bears.
-    """
-
-    def __init__(self, handle: Any, find: Callable[[], Any]) -> None:
-        self._handle = handle
-        self._find = find
-
-    async def changes_after(self, counter: int, timeout_s: float) -> list[ModelDelta]:
-        try:
-            async with asyncio.timeout(timeout_s + _ANSWER_SECONDS):
-                deltas: list[ModelDelta] = await self._handle.changes_after.remote(counter, timeout_s)
-        except ActorDiedError:
-            self._handle = self._find()
-            raise
-        return deltas
 
 
 class FeedIngress:
@@ -86,34 +70,36 @@ class FeedIngress:
         feed: FeedSettings,
         worker_roles: Sequence[str],
         revision: str = "",
+        training: TrainingSettings | None = None,
+        models: ModelsSettings | None = None,
     ) -> None:
-        """revision: of what this replica runs; Serve replaces replicas whose arguments have changed."""
+        """revision: of what this replica runs; Serve replaces replicas whose arguments have changed. model,
+        ranking: of the model to begin with; the registry says which others there are. training: of models
+        without settings of their own."""
         faiss.omp_set_num_threads(1)
         self.revision = revision
         self._settings = feed
         self._connections = await Connections.open(endpoints, "replica")
-        plan = model_plan(TrainingSettings(model=ranking), endpoints.num_partitions)
-        replica = ModelReplica(model.group, plan.settings.slots, RETRIEVAL_SLOT, content_vectors, feed.index)
         metrics = ServingMetrics()
         namespace = self._connections.namespace
-        remote_changes = RemoteModelChanges(
-            model_handle, lambda: ray.get_actor(namespace.actor("model"), namespace=RAY_NAMESPACE)
-        )
-        self._follower = DeltaFollower(
-            remote_changes, replica, feed.follower, clock=time.time, metrics=metrics
-        )
-        self._following = asyncio.create_task(self._follower.run())
-        keeper = IndexKeeper(replica, metrics, feed.index_keeper)
-        self._keeping_index = asyncio.create_task(keeper.run())
-        status = StatusReader(namespace, worker_roles, RAY_NAMESPACE)
-        self._reading_status = asyncio.create_task(status.run())
+        shards = ShardMapStore(self._connections.redis, namespace)
+        status = StatusReader(namespace, worker_roles, RAY_NAMESPACE, shards.shards)
         user_store = UserStore(self._connections.redis, namespace)
         catalogue = Catalogue(self._connections.redis, namespace)
         weight_store = WeightStore(self._connections.redis, namespace)
-        changes = OperatorChanges(
-            replica, catalogue, weight_store, SignalWeights(feed.pipeline.weighted_sum.head_weights)
-        )
-        pipeline = build_pipeline(feed.pipeline, replica, LearnedModel(replica), changes.weights)
+        weights = SignalWeights(feed.pipeline.weighted_sum.head_weights)
+
+        def find_model() -> Any:
+            return ray.get_actor(namespace.actor("model"), namespace=RAY_NAMESPACE)
+
+        def changes_of(group: str) -> RemoteModelChanges:
+            return RemoteModelChanges(model_handle, find_model, group)
+
+        assembly = ModelAssembly(changes_of, endpoints.num_partitions, feed, metrics, weights)
+        first = assembly.follow(model.group, ranking)
+        serving = ServingModels(first.serving, feed.service.arm)
+        replica, pipeline = first.serving.replica, first.serving.pipeline
+        changes = OperatorChanges(replica, catalogue, weight_store, weights)
         self._service = FeedService(
             user_store=user_store,
             catalogue=catalogue,
@@ -125,9 +111,10 @@ class FeedIngress:
             num_partitions=endpoints.num_partitions,
             settings=feed.service,
             metrics=metrics,
-            follower=self._follower,
+            follower=first.serving.follower,
             workers=lambda: status.latest,
             changes=changes,
+            models=serving,
         )
         self._weights = WeightService(
             store=weight_store,
@@ -137,21 +124,52 @@ class FeedIngress:
             pipeline=pipeline,
             people=self._service.people,
             clock=time.time,
+            models=serving,
         )
+        own, models = training or TrainingSettings(model=ranking), models or ModelsSettings()
+        registry = ModelRegistryStore(self._connections.redis, namespace, models)
+        self._operations = ModelOperations(registry, own, time.time)
+
+        def follow(model_id: str, records: ModelRecords) -> FollowedModel:
+            return assembly.follow(records.group(model_id), records.training(model_id, own).model)
+
+        def served(records: ModelRecords) -> None:
+            learners = [learner_role(records.group(name)) for name in records.learning()]
+            others = [role for role in worker_roles if not role.startswith("learner")]
+            status.use([*others, *learners] if len(others) < len(worker_roles) else others)
+
+        self._models = ModelsFollower(
+            registry, serving, model.group, first, follow, holdout_share=models.holdout_share, served=served
+        )
+        self._tasks = [
+            asyncio.create_task(work) for work in (status.run(), self._models.run(), self._tell_pulse())
+        ]
+
+    async def _tell_pulse(self) -> None:
+        """Tell now and then how this replica ranks; nothing is lost where nobody hears it."""
+        subject = self._connections.namespace.pulse_subject
+        while True:
+            await asyncio.sleep(_PULSE_SECONDS)
+            pulse = self._service.pulse.take()
+            if pulse:
+                try:
+                    await self._connections.nats.publish(subject, pack(pulse))
+                except NatsError as error:
+                    logger.warning("how this replica ranks cannot be told: %s", error)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._service, self._settings.api, _AWAY, self._weights)
+        return create_app(self._service, self._settings.api, _AWAY, self._weights, self._operations)
 
     def check_health(self) -> None:
         """Serve replaces a replica whose follower has died: it outlives every error of the other side."""
-        if self._following.done():
-            raise RuntimeError("the replica follows its model no more")
+        if self._models.has_failed() or any(task.done() for task in self._tasks):
+            raise RuntimeError("the replica follows its models no more")
 
     async def __del__(self) -> None:
-        if hasattr(self, "_following"):  # else the constructor failed
-            self._following.cancel()
-            self._keeping_index.cancel()
-            self._reading_status.cancel()
+        if hasattr(self, "_tasks"):  # else the constructor failed
+            self._models.stop()
+            for task in self._tasks:
+                task.cancel()
             await self._connections.close()
 
 
@@ -168,6 +186,8 @@ def build_application(
     max_queued_requests: int = 256,
     placement: Mapping[str, Any] | None = None,
     revision: str = "",
+    training: TrainingSettings | None = None,
+    models: ModelsSettings | None = None,
 ) -> serve.Application:
     """Return the application to run. The model actor must be there; `serve.start` sets host and port.
 
@@ -178,7 +198,7 @@ def build_application(
     max_replicas: above num_replicas, their number follows the requests under way. placement: Ray's options
     that say on which nodes they run. In a rollout an old replica serves until a new one does.
     """
-    from actors.cluster import find_model_actor  # here alone: it brings torch, which no replica needs
+    from actors.cluster import find_model_actor  # here alone: no replica needs what starts actors
 
     deployment = serve.deployment(
         serve.ingress()(FeedIngress),
@@ -191,7 +211,7 @@ def build_application(
         ray_actor_options={"num_cpus": 0.1, **(placement or {})},
     )
     application: serve.Application = deployment.bind(
-        find_model_actor(endpoints), endpoints, model, ranking, feed, worker_roles, revision
+        find_model_actor(endpoints), endpoints, model, ranking, feed, worker_roles, revision, training, models
     )
     return application
 

@@ -50,16 +50,17 @@ class ModelsFollower:
         follow: Callable[[str, ModelRecords], FollowedModel],
         *,
         holdout_share: float = 0.0,
-        changed: Callable[[ModelRecords], None] = lambda _: None,
+        served: Callable[[ModelRecords], None] = lambda _: None,
         sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep,
     ) -> None:
-        """follow: begins to follow a model by name. changed: told of each new revision once it is served."""
+        """follow: begins to follow a model by name. served: told what is served
+        after each look."""
         self._registry = registry
         self._models = models
         self._followed = {first_group: first}
         self._follow = follow
         self._holdout_share = holdout_share
-        self._changed = changed
+        self._served = served
         self._sleep = sleep
         self.last_error: str | None = None
 
@@ -93,7 +94,7 @@ class ModelsFollower:
         serving = {name: model for name, model in serving.items() if name in wanted or name == production}
         self._models.use(serving, production, records.registry.assignment(self._holdout_share))
         self._let_go(set(wanted.values()), list(serving.values()))
-        self._changed(records)
+        self._served(records)
 
     def has_failed(self) -> bool:
         """Say whether a model in use is followed no more: a follower outlives every error of the others."""

@@ -10,12 +10,12 @@ import numpy as np
 from messages.examples import HEADS
 from serve_app.model_replica import ModelReplica
 from serve_app.operator_changes import OperatorChanges
-from serve_app.pipeline.person_hydrator import PersonHydrator
 from serve_app.pipeline.ranking_pipeline import RankedSlate, RankingPipeline
 from serve_app.pipeline.ranking_request import FeedRequest
 from serve_app.pipeline.signal_weights import SIGNALS, checked_weights
 from serve_app.ports import UserStore, WeightStore
 from serve_app.recent_people import RecentPeople
+from serve_app.serving_models import ServingModel, ServingModels
 
 
 class NobodyToPreviewError(ValueError):
@@ -35,13 +35,13 @@ class WeightService:
         pipeline: RankingPipeline,
         people: RecentPeople,
         clock: Callable[[], float],
+        models: ServingModels | None = None,
     ) -> None:
+        """replica, pipeline: of the first model; models: of all, where there may be others."""
         self._store = store
         self._changes = changes
         self._user_store = user_store
-        self._replica = replica
-        self._pipeline = pipeline
-        self._hydrator = PersonHydrator(replica)
+        self._models = models or ServingModels(ServingModel(replica, pipeline))
         self._people = people
         self._clock = clock
 
@@ -97,15 +97,16 @@ class WeightService:
         self, user_id: str, table: Mapping[str, float], limit: int
     ) -> tuple[list[str], list[str], np.ndarray[Any, Any]]:
         """Return both slates of a person, and by how much each head's mean prediction differs, [heads]."""
-        stored = await self._user_store.load(user_id, [self._replica.row_group])
+        _, model = self._models.choose(user_id)
+        stored = await self._user_store.load(user_id, [model.replica.row_group])
         await self._changes.follow(stored.notice)
-        self._changes.withdraw()
+        self._changes.withdraw(model.replica)
         now = self._clock()
 
         def rank() -> RankedSlate:
             request = FeedRequest(user_id, limit)
-            return self._pipeline.rank(
-                self._hydrator.hydrate(request, stored, now, np.random.default_rng(len(user_id)))
+            return model.pipeline.rank(
+                model.hydrator.hydrate(request, stored, now, np.random.default_rng(len(user_id)))
             )
 
         before = rank()
