@@ -20,7 +20,7 @@ from parameter_server.snapshot_format import (
     write_group,
     write_manifest,
 )
-from parameter_server.snapshot_restore import SnapshotInfo, restore_latest
+from parameter_server.snapshot_restore import SnapshotInfo, restore_latest, sound_manifests
 
 __all__ = [
     "DamagedSnapshotError",
@@ -169,7 +169,7 @@ def _write(
         with contextlib.suppress(OSError):
             files.remove(directory)  # on a full disk what is half written keeps the next from being whole
         raise
-    _drop_old(files, before, directory, parent, keep)
+    _drop_old(files, before, directory, keep)
     return directory
 
 
@@ -179,24 +179,50 @@ def _buckets_of(shard: ParameterShard, states: dict[str, GroupState]) -> list[in
     return [int(bucket) for bucket in hosted]
 
 
-def _drop_old(
-    files: SnapshotFiles, before: list[str], newest: str, parent_of_newest: str | None, keep: int
-) -> None:
-    """Remove snapshots beyond the last `keep` that none of those builds on, and what crashes left behind."""
-    parents: dict[str, str | None] = {newest: parent_of_newest}
+def _drop_old(files: SnapshotFiles, before: list[str], newest: str, keep: int) -> None:
+    """Remove snapshots beyond the last `keep` that none of those builds on, and what crashes left behind.
+
+    One with buckets that have moved away stays until a newer snapshot, of whatever shard, has them.
+    """
+    manifests = {newest: read_manifest(files, newest)}
     for directory in before:
         try:
-            parents[directory] = read_manifest(files, directory).parent
+            manifests[directory] = read_manifest(files, directory)
         except DamagedSnapshotError:
             continue  # an older one is only kept while it can be used
+    kept = sorted(manifests)[-keep:]
+    kept += _only_homes(files, [name for name in manifests if name not in kept], manifests, kept)
     wanted: set[str] = set()
-    for directory in sorted(parents)[-keep:]:
+    for directory in kept:
         needed: str | None = directory
         while needed is not None and needed not in wanted:
             wanted.add(needed)
-            needed = parents.get(needed)
+            needed = manifests[needed].parent if needed in manifests else None
     for directory in before:
         if directory not in wanted:
-            if directory in parents:
+            if directory in manifests:
                 files.remove(f"{directory}/{MANIFEST}")  # first, so that none is seen half deleted
             files.remove(directory)
+
+
+def _only_homes(
+    files: SnapshotFiles, old: list[str], manifests: dict[str, Manifest], kept: list[str]
+) -> list[str]:
+    """Return the newest of the old snapshots that have buckets which no newer snapshot has."""
+    homeless = {bucket for directory in old for bucket in manifests[directory].buckets}
+    homeless -= {bucket for directory in kept for bucket in manifests[directory].buckets}
+    needed = []
+    if homeless:
+        others = sound_manifests(files)
+        for directory in sorted(old, reverse=True):
+            created_at = manifests[directory].created_at
+            newer = {
+                bucket
+                for other, manifest in others.items()
+                if other not in old and manifest.created_at > created_at
+                for bucket in manifest.buckets
+            }
+            if homeless & set(manifests[directory].buckets) - newer:
+                needed.append(directory)
+                homeless -= set(manifests[directory].buckets)
+    return needed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,8 @@ from messages.updates import (
 from parameter_server.routing import ShardRouter, assign_buckets
 from parameter_server.settings import AdmissionSettings, GroupSettings, SlotSettings
 from parameter_server.shard import ParameterShard
+from parameter_server.snapshot_catalogue import list_snapshots
+from parameter_server.snapshots import restore_latest, write_snapshot
 
 SLOT = SlotSettings(dimension=2, optimizer="adam", admission=AdmissionSettings(min_count=2))
 GROUPS = {
@@ -138,6 +142,27 @@ def test_buckets_that_have_gone_on_since_they_were_exported_stay() -> None:
     with pytest.raises(ValueError, match="gone on since"):
         cluster.shards[0].drop_buckets(exported)
     assert cluster.everything() == expected
+
+
+def test_snapshots_of_a_bucket_that_left_stay_until_its_new_home_has_written_it(tmp_path: Path) -> None:
+    cluster = Cluster(2)
+    cluster.learn(0)
+    cluster.learn(1)
+    for host in cluster.shards.values():
+        write_snapshot(host, tmp_path, keep=1, created_at=1.0)
+    cluster.scale(3)
+    for time in (2.0, 3.0, 4.0):
+        for shard in (0, 1):
+            write_snapshot(cluster.shards[shard], tmp_path, keep=1, created_at=time)
+    everything = ParameterShard(0, np.arange(NUM_BUCKETS), "restored")
+    restored = restore_latest(everything, tmp_path)
+    assert restored is not None
+    assert restored.num_buckets == NUM_BUCKETS
+    assert len(list_snapshots(tmp_path)) == 4
+    write_snapshot(cluster.shards[2], tmp_path, keep=1, created_at=5.0)
+    for shard in (0, 1):
+        write_snapshot(cluster.shards[shard], tmp_path, keep=1, created_at=6.0)
+    assert len(list_snapshots(tmp_path)) == 3
 
 
 def test_a_bucket_has_one_home() -> None:
