@@ -41,6 +41,7 @@ from serve_app.pipeline.similar_to_liked_source import SimilarToLikedSettings, S
 from serve_app.pipeline.stages import Exploration, Filter, Scorer, Selector, SlateObserver, Source
 from serve_app.pipeline.top_score_selector import SlateSettings, TopScoreSelector
 from serve_app.pipeline.trend_boost_scorer import TrendBoostScorer, TrendBoostSettings
+from serve_app.pipeline.trend_forecaster import TrendForecaster
 from serve_app.pipeline.trending_source import TrendingSettings, TrendingSource
 from serve_app.pipeline.two_tower_source import TwoTowerSettings, TwoTowerSource
 from serve_app.pipeline.ucb_exploration import UcbExploration, UcbSettings
@@ -136,7 +137,7 @@ def build_scorers(
         return scorers
     return [
         *scorers,
-        TrendBoostScorer(settings.trend_boost),
+        TrendBoostScorer(settings.trend_boost, TrendForecaster(settings.trend_boost.forecast, replica)),
         CreatorDecayScorer(settings.creator_decay),
         CategoryMixScorer(settings.category_mix, replica),
         FairnessScorer(settings.fairness),

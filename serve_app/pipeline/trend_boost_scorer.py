@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from messages.updates import DECAYED_COUNTERS, HALF_LIVES
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.ranking_request import RankingRequest
+from serve_app.pipeline.trend_forecaster import TrendForecaster, TrendForecastSettings
 
 _ENGAGED = DECAYED_COUNTERS.index("engaged")
 _PRIOR_ENGAGEMENTS = 20.0
@@ -21,20 +22,23 @@ class TrendBoostSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     beta: float = Field(0.05, ge=0, le=10)
+    forecast: TrendForecastSettings = TrendForecastSettings()
 
 
 class TrendBoostScorer:
-    """boosted = score * (1 + beta * trend), trend in [0, 1].
+    """boosted = score * (1 + beta * trend), trend in [0, 1]: what has risen, or what will, whichever is more.
 
-    trend compares the rate of engagement at the shortest half-life with that at the longest: 0 for a steady
-    or a falling content, 1 for one all of whose engagement is new. A few engagements prove no trend: the
-    rates have a prior. A score below zero is left as it is, or the boost would push it down.
+    What has risen: the rate of engagement at the shortest half-life against that at the longest: 0 for a
+    steady or a falling content, 1 for one all of whose engagement is new. A few engagements prove no trend:
+    the rates have a prior. What will rise: the forecast, for the contents that trend. A score below zero is
+    left as it is, or the boost would push it down.
     """
 
     name = "trend_boost"
 
-    def __init__(self, settings: TrendBoostSettings) -> None:
+    def __init__(self, settings: TrendBoostSettings, forecaster: TrendForecaster | None = None) -> None:
         self._beta = settings.beta
+        self._forecaster = forecaster
 
     def score(self, request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
         counters = scored.counters
@@ -47,4 +51,12 @@ class TrendBoostScorer:
         prior = _PRIOR_ENGAGEMENTS * half_lives[0] / half_lives[1]
         ratio = (engaged[:, 0] + prior) / half_lives[0] / longest
         trend = np.clip((ratio - 1) / (half_lives[1] / half_lives[0] - 1), 0.0, 1.0)
+        if self._forecaster is not None:
+            trend = np.maximum(trend, self._forecaster.factors(scored.candidates.content_keys))
         return replace(scored, scores=scored.scores * (1 + self._beta * trend * (scored.scores > 0)))
+
+    def observe(
+        self, request: RankingRequest, _considered: ScoredCandidates, _shown: ScoredCandidates
+    ) -> None:
+        if self._forecaster is not None:
+            self._forecaster.look(request.now)

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.identifiers import MISSING_KEY, key_of, keys_of
-from serve_app.model_replica import ModelReplica
-from serve_app.pipeline.candidate import Candidates, Proposal, ScoredCandidates
+from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.category_mix_scorer import CategoryMixScorer, CategoryMixSettings
 from serve_app.pipeline.creator_decay_scorer import CreatorDecayScorer, CreatorDecaySettings
 from serve_app.pipeline.exposure_prices import ExposurePrices
 from serve_app.pipeline.fairness_scorer import FairnessScorer, FairnessSettings
-from serve_app.pipeline.feature_hydrator import FeatureHydrator
-from tests.fakes import KnownModel, content, ranking_request, replica_of
-
-
-def candidates_of(replica: ModelReplica, scores: list[float]) -> ScoredCandidates:
-    table = replica.state.contents
-    rows = np.arange(len(scores))
-    candidates = Candidates.of([Proposal.of(rows)], table.content_keys, table.creator_keys)
-    scored = FeatureHydrator(replica, KnownModel()).hydrate(ranking_request(replica), candidates)
-    return replace(scored, scores=np.array(scores, dtype=np.float64))
+from tests.fakes import content, ranking_request, replica_of
+from tests.scored_candidates import candidates_of
 
 
 def exposures(shown: ScoredCandidates, keys: np.ndarray) -> dict[int, float]:

@@ -1,0 +1,51 @@
+"""What a series of counts will do next, for many series at once."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from messages.arrays import DoubleArray
+
+LEVEL_SHARES = (0.2, 0.5, 0.8)
+TREND_SHARES = (0.1, 0.4)
+DAMPING = 0.9
+
+
+def forecast(series: DoubleArray, horizon: int) -> DoubleArray:
+    """Return the expected mean of the next `horizon` values of n series, float64 [n], at least 0.
+
+    series: float64 [n, t], oldest first, t >= 1. Exponential smoothing with a damped trend (Gardner and
+    McKenzie, Management Science 31, 1985); each series takes the smoothing, of a small grid, whose errors one
+    step ahead were smallest. `statsmodels` computes the same one series after the other.
+    """
+    chances = [
+        smooth(series, level_share, trend_share, DAMPING)
+        for level_share, trend_share in product(LEVEL_SHARES, TREND_SHARES)
+    ]
+    best = np.argmin([errors for _, _, errors in chances], axis=0)
+    which = np.arange(len(series))
+    level = np.array([levels for levels, _, _ in chances])[best, which]
+    trend = np.array([trends for _, trends, _ in chances])[best, which]
+    reach = np.cumsum(DAMPING ** np.arange(1, horizon + 1)).mean()
+    expected: DoubleArray = np.maximum(level + reach * trend, 0.0)
+    return expected
+
+
+def smooth(
+    series: DoubleArray, level_share: float, trend_share: float, damping: float
+) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
+    """Return the last level, the last trend and the squared errors one step ahead, float64 [n] each.
+
+    Begins at the first value with no trend.
+    """
+    level = series[:, 0].astype(np.float64)
+    trend, errors = np.zeros(len(series)), np.zeros(len(series))
+    for value in series.T[1:]:
+        expected = level + damping * trend
+        errors += (value - expected) ** 2
+        moved = level_share * value + (1 - level_share) * expected
+        trend = trend_share * (moved - level) + (1 - trend_share) * damping * trend
+        level = moved
+    return level, trend, errors
