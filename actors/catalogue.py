@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from actors.id_ledger import IdLedger
 from actors.names import Namespace
 from messages.codec import pack, unpack
 from messages.content import ContentFacts
+from messages.identifiers import IdClashError
 
 _CHANGES_KEPT = 100_000
 _CHANGES_PER_READ = 2_000
@@ -37,14 +39,25 @@ class Catalogue:
         self._changes = namespace.key("content-changes")
         self._removed = namespace.key("contents-removed")
         self._notice = namespace.notice_key
+        self._content_ids = IdLedger(redis, namespace, "content")
+        self._creator_ids = IdLedger(redis, namespace, "creator")
 
     async def put(self, facts: ContentFacts) -> None:
         await self.put_many([facts])
 
     async def put_many(self, contents: Sequence[ContentFacts]) -> None:
-        """Add or replace contents, all of them or none."""
+        """Add or replace contents, all of them or none.
+
+        Raises IdClashError, changing nothing, where a content's or a creator's id has another's key.
+        """
         if not contents:
             return
+        clashes = [
+            *await self._content_ids.claim(facts.content_id for facts in contents),
+            *await self._creator_ids.claim(facts.creator_id for facts in contents if facts.creator_id),
+        ]
+        if clashes:
+            raise IdClashError(clashes)
         packed = {facts.content_id: pack(facts.to_wire()) for facts in contents}
         num_returned = await self._redis.zrem(self._removed, *packed)
         pipeline = self._redis.pipeline(transaction=True)

@@ -85,7 +85,7 @@ class JoinerPartition:
         """Return counts since this joiner began: joined, orphans, late, duplicates, dead letters ..."""
         counts = self._joiner.statistics()
         counts["dead_letters"] += self._num_unreadable
-        return counts | {"examples": self.num_examples}
+        return counts | {"examples": self.num_examples, "id_clashes": self._states.num_clashes}
 
     async def handle(self, messages: Sequence[StreamMessage]) -> None:
         """Take the partition's next messages in order; those read before are passed over."""

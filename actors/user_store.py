@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,11 +11,14 @@ import numpy as np
 from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
+from actors.id_ledger import IdLedger
 from actors.names import Namespace
 from messages.arrays import FloatArray, IdArray
 from messages.codec import pack, unpack
 from messages.identifiers import key_of
 from messages.updates import Rows
+
+logger = logging.getLogger(__name__)
 
 MAX_SERVED_SLATES = 200
 """Older slates are forgotten: what was served that long ago may be shown again."""
@@ -131,6 +135,9 @@ class PartitionStates:
         self._namespace = namespace
         self._position_key = namespace.key("position", partition)
         self._position = 0
+        self._ids = IdLedger(redis, namespace, "user")
+        self.num_clashes = 0
+        """Newcomers whose key another person has: the two share a user row. One partition sees them both."""
 
     async def read_position(self) -> int:
         """Return the FEED sequence up to which the stored states of this partition have moved."""
@@ -139,7 +146,7 @@ class PartitionStates:
         return self._position
 
     async def load(self, user_ids: Iterable[str]) -> dict[str, tuple[bytes | None, bytes | None]]:
-        """Return state and join state by user, None where there is none."""
+        """Return state and join state by user, None where there is none; newcomers' keys are claimed."""
         users = list(user_ids)
         found: dict[str, tuple[bytes | None, bytes | None]] = {}
         for start in range(0, len(users), _STATE_BATCH):
@@ -150,6 +157,9 @@ class PartitionStates:
             found.update(
                 (user, (values[2 * index], values[2 * index + 1])) for index, user in enumerate(chunk)
             )
+        for clash in await self._ids.claim(user for user, (state, _) in found.items() if state is None):
+            self.num_clashes += 1
+            logger.error("%s", clash)
         return found
 
     async def store(self, states: Mapping[str, tuple[bytes, bytes]], position: int) -> None:

@@ -18,10 +18,13 @@ from actors.catalogue import Catalogue
 from actors.connections import Connections, EndpointSettings
 from actors.feed_publisher import FeedPublisher
 from foryou.console import progress_console
-from foryou.local_services import StateFolder
+from foryou.running_endpoints import NotRunningError, running_endpoints
 from foryou.settings import SystemSettings
 from messages.content import ContentFacts
 from messages.events import parse_events
+from messages.identifiers import IdClashError
+
+__all__ = ["ContentFileError", "NotRunningError", "import_contents"]
 
 COLUMNS = (
     "content_id", "creator_id", "category", "tags", "description", "duration", "language", "audio_id",
@@ -35,15 +38,11 @@ class ContentFileError(ValueError):
     """The file cannot be imported; the text names row, field and reason. Nothing of it was imported."""
 
 
-class NotRunningError(Exception):
-    """Neither a system runs on the state folder, nor do the settings name a broker and a store."""
-
-
 def import_contents(settings: SystemSettings, file: Path) -> dict[str, Any]:
     """Import a Parquet, CSV or NDJSON file. Raises ContentFileError, NotRunningError."""
     started = time.monotonic()
     uploads = list(_uploads(_read_table(file)))
-    endpoints = _endpoints(settings)
+    endpoints = running_endpoints(settings)
     asyncio.run(_send(endpoints, uploads))
     seconds = time.monotonic() - started
     return {"contents": len(uploads), "seconds": round(seconds, 3), "contents_per_s": len(uploads) / seconds}
@@ -113,23 +112,9 @@ async def _send(endpoints: EndpointSettings, uploads: list[dict[str, Any]]) -> N
             task = progress.add_task("contents", total=len(uploads))
             for start in range(0, len(uploads), _CHUNK):
                 chunk = uploads[start : start + _CHUNK]
-                await catalogue.put_many([ContentFacts.from_upload(upload) for upload in chunk])
+                try:
+                    await catalogue.put_many([ContentFacts.from_upload(upload) for upload in chunk])
+                except IdClashError as error:
+                    raise ContentFileError(f"rows {start + 1} to {start + len(chunk)}: {error}") from error
                 await publisher.publish_events(chunk)
                 progress.advance(task, len(chunk))
-
-
-def _endpoints(settings: SystemSettings) -> EndpointSettings:
-    running = StateFolder(settings.services.state).find_running()
-    nats_url = settings.services.nats_url or (running and running.nats_url)
-    store_url = settings.services.store_url or (running and running.store_url)
-    if not nats_url or not store_url:
-        raise NotRunningError(
-            f"nothing runs on {settings.services.state}: start `foryou up`, or set services.nats_url and "
-            "services.store_url"
-        )
-    return EndpointSettings(
-        nats_url=nats_url,
-        store_url=store_url,
-        namespace=settings.namespace,
-        num_partitions=settings.num_partitions,
-    )

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 
 from messages.events import Event
+from messages.identifiers import IdClashError
 from serve_app.feed_service import FeedService
 from serve_app.http.access_control import AccessControl
 from serve_app.http.access_description import describe_access
@@ -81,8 +82,12 @@ def create_app(
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return problem(503, "", reason, {"Retry-After": str(settings.retry_after_seconds)})
 
+    async def clash(_request: Request, error: Exception) -> Response:
+        return problem(409, "", str(error))
+
     for kind in unavailable:
         app.add_exception_handler(kind, try_again)
+    app.add_exception_handler(IdClashError, clash)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
