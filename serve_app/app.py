@@ -196,7 +196,8 @@ def build_application(
     which behind HAProxy would else have no bound.
 
     max_replicas: above num_replicas, their number follows the requests under way. placement: Ray's options
-    that say on which nodes they run. In a rollout an old replica serves until a new one does.
+    that say on which nodes they run. In a rollout an old replica serves until a new one does; placed ones may
+    find no room beside it, so they are replaced one after the other: have two at least.
     """
     from actors.cluster import find_model_actor  # here alone: no replica needs what starts actors
 
@@ -204,7 +205,7 @@ def build_application(
         serve.ingress()(FeedIngress),
         name="feed",
         **_replica_numbers(num_replicas, max_replicas, max_ongoing_requests),
-        max_surge_percent=100,
+        max_surge_percent=0 if placement else 100,
         max_ongoing_requests=max_ongoing_requests,
         max_queued_requests=max_queued_requests,
         backpressure_config=BackpressureConfig(status_code=429, retry_after_s=feed.api.retry_after_seconds),
