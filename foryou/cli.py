@@ -178,6 +178,9 @@ def doctor(config: ConfigOption = None, state: StateOption = None, as_json: Json
 @content_app.command("import")
 def content_import(
     file: Annotated[Path, typer.Argument(help="Parquet, CSV or NDJSON, one content a row.")],
+    picture_weights: Annotated[
+        Path | None, typer.Option("--picture-weights", help="ResNet-18 state dict; else downloaded once.")
+    ] = None,
     config: ConfigOption = None,
     state: StateOption = None,
     as_json: JsonOption = False,
@@ -187,7 +190,7 @@ def content_import(
 
     settings = settings_from(config, state=state)
     with refusing(ContentFileError, NotRunningError):
-        report = import_contents(settings, file)
+        report = import_contents(settings, file, picture_weights)
     print_report(report, f"Import of {file.name}", as_json=as_json)
 
 

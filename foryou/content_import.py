@@ -18,6 +18,7 @@ from actors.catalogue import Catalogue
 from actors.connections import Connections, EndpointSettings
 from actors.feed_publisher import FeedPublisher
 from foryou.console import progress_console
+from foryou.media_files import MEDIA_COLUMNS, MediaError, MediaVectors, media_vectors
 from foryou.running_endpoints import NotRunningError, running_endpoints
 from foryou.settings import SystemSettings
 from messages.content import ContentFacts
@@ -28,9 +29,12 @@ __all__ = ["ContentFileError", "NotRunningError", "import_contents"]
 
 COLUMNS = (
     "content_id", "creator_id", "category", "tags", "description", "duration", "language", "audio_id",
-    "upload_timestamp",
+    "upload_timestamp", "visual_features", "audio_features", *MEDIA_COLUMNS,
 )  # fmt: skip
 _REQUIRED = ("content_id", "creator_id")
+_METADATA = (
+    "category", "description", "duration", "language", "audio_id", "visual_features", "audio_features",
+)  # fmt: skip
 _CHUNK = 2_000
 
 
@@ -38,14 +42,31 @@ class ContentFileError(ValueError):
     """The file cannot be imported; the text names row, field and reason. Nothing of it was imported."""
 
 
-def import_contents(settings: SystemSettings, file: Path) -> dict[str, Any]:
-    """Import a Parquet, CSV or NDJSON file. Raises ContentFileError, NotRunningError."""
+def import_contents(
+    settings: SystemSettings, file: Path, picture_weights: Path | None = None
+) -> dict[str, Any]:
+    """Import a Parquet, CSV or NDJSON file, and pictures and sounds that it names, relative to its folder.
+
+    picture_weights: see `load_network`. Raises ContentFileError, NotRunningError.
+    """
     started = time.monotonic()
-    uploads = list(_uploads(_read_table(file)))
+    uploads = read_uploads(file, picture_weights)
     endpoints = running_endpoints(settings)
     asyncio.run(_send(endpoints, uploads))
     seconds = time.monotonic() - started
     return {"contents": len(uploads), "seconds": round(seconds, 3), "contents_per_s": len(uploads) / seconds}
+
+
+def read_uploads(file: Path, picture_weights: Path | None = None) -> list[dict[str, Any]]:
+    """Return the wire map of each row's upload. Raises ContentFileError for the first row that is wrong."""
+    table = _read_table(file)
+    media = None
+    if set(MEDIA_COLUMNS) & set(table.column_names):
+        try:
+            media = media_vectors(file.parent, table.column_names, picture_weights)
+        except MediaError as error:
+            raise ContentFileError(f"{file}: {error}") from error
+    return list(_uploads(table, media))
 
 
 def _read_table(file: Path) -> pa.Table:
@@ -71,12 +92,18 @@ def _read_table(file: Path) -> pa.Table:
     return table
 
 
-def _uploads(table: pa.Table) -> Iterator[dict[str, Any]]:
-    """Yield the wire map of each row's upload. Raises ContentFileError for the first row that is wrong."""
+def _uploads(table: pa.Table, media: MediaVectors | None) -> Iterator[dict[str, Any]]:
     now = time.time()
     row_number = 0
     for chunk in table.to_batches(max_chunksize=_CHUNK):
-        raw: list[object] = [_upload(row, now) for row in chunk.to_pylist()]
+        rows = chunk.to_pylist()
+        raw: list[object] = []
+        for index, row in enumerate(rows):
+            try:
+                vectors = media.of_row(row) if media else {}
+            except MediaError as error:
+                raise ContentFileError(f"row {row_number + index + 1}: {error}") from error
+            raw.append(_upload(row | vectors, now))
         accepted, refused = parse_events(raw)
         for index, error in refused.items():
             raise ContentFileError(f"row {row_number + index + 1}: {error}")
@@ -85,11 +112,7 @@ def _uploads(table: pa.Table) -> Iterator[dict[str, Any]]:
 
 
 def _upload(row: dict[str, Any], now: float) -> dict[str, Any]:
-    metadata = {
-        name: row[name]
-        for name in ("category", "description", "duration", "language", "audio_id")
-        if row.get(name) is not None
-    }
+    metadata = {name: row[name] for name in _METADATA if row.get(name) is not None}
     tags = row.get("tags")
     if isinstance(tags, str):
         tags = [tag.strip() for tag in tags.split(",") if tag.strip()]

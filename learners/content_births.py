@@ -1,10 +1,10 @@
 """The first rows of a new content, from what its upload says: found by its kind before anybody has seen it.
 
-Every category, tag, word, audio and creator, and every column of a visual vector that came along, has a fixed
-random direction, a function of its key alone; a content starts at the normalized sum of its own (random
-projection: Johnson and Lindenstrauss, 1984, over a sparse bag). So contents with much in common start near
-each other, and near the history of whoever likes their kind, since a history is the mean of such rows. From
-there the gradients take over.
+Every category, tag, word, audio and creator, and every column of a visual or audio vector that came along,
+has a fixed random direction, a function of its key alone; a content starts at the normalized sum of its own
+(random projection: Johnson and Lindenstrauss, 1984, over a sparse bag): one embedding of all that is known of
+it. So contents with much in common start near each other, and near the history of whoever likes their kind,
+since a history is the mean of such rows. From there the gradients take over.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ _TEXT_WEIGHT = 0.5
 _CREATOR_WEIGHT = 0.5
 _AUDIO_WEIGHT = 0.25
 _VISUAL_WEIGHT = 1.0
-
+_SOUND_WEIGHT = 0.5
 
 _VISUAL_KEYS = np.uint64(key_of("visual features of a content"))
-"""Keeps the directions of columns apart from those of ids."""
+_SOUND_KEYS = np.uint64(key_of("audio features of a content"))
+"""Keep the directions of columns apart from those of ids, and of each other."""
 
 
 def birth_rows(uploads: Uploads, settings: RankingModelSettings) -> dict[str, Rows]:
@@ -64,7 +65,9 @@ def projections(keys: IdArray, dimension: int) -> FloatArray:
     return uniform * np.float32(np.sqrt(3 / dimension))
 
 
-def projected_vectors(vectors: Sequence[FloatArray], dimension: int) -> FloatArray:
+def projected_vectors(
+    vectors: Sequence[FloatArray], dimension: int, kind: np.uint64 = _VISUAL_KEYS
+) -> FloatArray:
     """Return each vector scaled to length one and projected, float32 [n, dimension]; zeros for an empty one.
 
     A column's direction is a function of its number, so vectors of one extractor keep their angles whatever
@@ -72,7 +75,7 @@ def projected_vectors(vectors: Sequence[FloatArray], dimension: int) -> FloatArr
     """
     projected = np.zeros((len(vectors), dimension), dtype=np.float32)
     longest = max((len(vector) for vector in vectors), default=0)
-    directions = projections(_VISUAL_KEYS ^ np.arange(1, longest + 1, dtype=np.uint64), dimension)
+    directions = projections(kind ^ np.arange(1, longest + 1, dtype=np.uint64), dimension)
     for row, vector in enumerate(vectors):
         norm = float(np.linalg.norm(vector)) if len(vector) else 0.0
         if 0 < norm < np.inf:
@@ -94,6 +97,7 @@ def _directions(uploads: Uploads, dimension: int) -> tuple[FloatArray, BoolArray
         + _CREATOR_WEIGHT * projections(contents.creator_keys, dimension)
         + _AUDIO_WEIGHT * projections(contents.audio_keys, dimension)
         + _VISUAL_WEIGHT * projected_vectors(uploads.visual, dimension)
+        + _SOUND_WEIGHT * projected_vectors(uploads.audio, dimension, _SOUND_KEYS)
     ).astype(np.float32)
     norms = np.linalg.norm(sums, axis=1)
     known = norms > 0

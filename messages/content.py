@@ -155,13 +155,14 @@ class ContentColumns:
 class Uploads:
     """Upload records on EXAMPLES: from these facts a learner gives new contents their first rows.
 
-    text_keys: keys of the words of description and hashtags, a bag per content. visual: one vector per
+    text_keys: keys of the words of description and hashtags, a bag per content. visual, audio: one vector per
     content, float32, of no length where none was given.
     """
 
     contents: ContentColumns
     text_keys: IdBags
     visual: list[FloatArray]
+    audio: list[FloatArray]
 
     def __len__(self) -> int:
         return len(self.contents)
@@ -172,6 +173,7 @@ class Uploads:
             ContentColumns.of(contents),
             IdBags.of([keys_of(words_of(content.metadata.description)) for content in contents]),
             [np.array(content.metadata.visual_features, dtype=np.float32) for content in contents],
+            [np.array(content.metadata.audio_features, dtype=np.float32) for content in contents],
         )
 
     @staticmethod
@@ -180,6 +182,7 @@ class Uploads:
             ContentColumns.concatenate([part.contents for part in parts]),
             IdBags.concatenate([part.text_keys for part in parts]),
             [vector for part in parts for vector in part.visual],
+            [vector for part in parts for vector in part.audio],
         )
 
     def to_wire(self) -> dict[str, Any]:
@@ -187,13 +190,16 @@ class Uploads:
             "contents": self.contents.to_wire(),
             "text_keys": self.text_keys.to_wire(),
             "visual": self.visual,
+            "audio": self.audio,
         }
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Uploads:
         contents = ContentColumns.from_wire(wire["contents"])
         none = [np.empty(0, dtype=np.float32)] * len(contents)  # from before there were any
-        return cls(contents, IdBags.from_wire(wire["text_keys"]), wire.get("visual", none))
+        return cls(
+            contents, IdBags.from_wire(wire["text_keys"]), wire.get("visual", none), wire.get("audio", none)
+        )
 
 
 def words_of(text: str) -> list[str]:

@@ -20,6 +20,7 @@ MAX_TEXT_LENGTH = 4_000
 
 Identifier = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 Text = Annotated[str, Field(max_length=MAX_TEXT_LENGTH)]
+Vector = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], Field(max_length=4096)]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 
 _MILLISECONDS_FROM = 1e11
@@ -140,9 +141,8 @@ class ContentMetadata(BaseModel):
     duration: Seconds | None = None
     language: Annotated[str, Field(max_length=35)] = ""
     audio_id: Annotated[str, Field(max_length=MAX_ID_LENGTH)] = ""
-    visual_features: Annotated[
-        tuple[Annotated[float, Field(allow_inf_nan=False)], ...], Field(max_length=4096)
-    ] = ()
+    visual_features: Vector = ()
+    audio_features: Vector = ()
 
 
 class ContentUpload(_Event):

@@ -88,6 +88,19 @@ def test_contents_that_look_alike_are_born_near_each_other() -> None:
     assert abs(cosine(rows, 0, 2)) < 0.5
 
 
+def heard(name: str, vector: np.ndarray) -> ContentFacts:
+    return ContentFacts(name, "", 1.0, ContentMetadata(audio_features=tuple(vector.tolist())))
+
+
+def test_contents_that_sound_alike_are_born_near_each_other_and_not_near_those_that_look_so() -> None:
+    draws = np.random.default_rng(4)
+    sound, other = draws.standard_normal((2, 80))
+    rows = born(heard("a", sound), heard("b", 2 * sound), heard("c", other), seen("d", sound))
+    assert cosine(rows, 0, 1) > 0.99
+    assert abs(cosine(rows, 0, 2)) < 0.5
+    assert abs(cosine(rows, 0, 3)) < 0.5
+
+
 def test_a_vector_of_zeros_says_nothing() -> None:
     births = born(seen("a", np.zeros(8)), upload("b", "music"))
     assert births.ids.tolist() == [key_of("b")]
@@ -98,5 +111,6 @@ def test_visual_vectors_survive_the_wire_and_may_be_missing_there() -> None:
     wire = unpack(pack(uploads.to_wire()))
     again = Uploads.concatenate([Uploads.from_wire(wire)] * 2)
     assert [vector.tolist() for vector in again.visual] == [[0.0, 1.0, 2.0], [], [0.0, 1.0, 2.0], []]
-    del wire["visual"]
+    del wire["visual"], wire["audio"]
     assert [len(vector) for vector in Uploads.from_wire(wire).visual] == [0, 0]
+    assert [len(vector) for vector in Uploads.from_wire(wire).audio] == [0, 0]
