@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from actors.connections import Connections
 
@@ -32,9 +33,21 @@ async def take_epoch(connections: Connections, work: str, held: int = 0) -> int:
     et al. 2014): a store that lost its tail, or everything, still gives higher ones than before, and so does
     a clock that was set back.
     """
-    key = connections.namespace.key("epoch", work)
+    key = _key(connections, work)
     now = int(time.time() * 1e3)
     epoch = int(await connections.redis.eval(_CLAIM, 1, key, held, now))
     if not epoch:
         raise OvertakenError(f"{work}: another owner came after epoch {held}")
     return epoch
+
+
+async def ensure_owner(connections: Connections, epochs: Mapping[str, int]) -> None:
+    """Raise OvertakenError if somebody came after any of these epochs. epochs: by work."""
+    taken = await connections.redis.mget([_key(connections, work) for work in epochs])
+    for (work, held), now in zip(epochs.items(), taken, strict=True):
+        if int(now or 0) > held:
+            raise OvertakenError(f"{work}: another owner came after epoch {held}")
+
+
+def _key(connections: Connections, work: str) -> str:
+    return connections.namespace.key("epoch", work)

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from nats.errors import Error as NatsError
+from redis.exceptions import ConnectionError as StoreConnectionError
+from redis.exceptions import TimeoutError as StoreTimeoutError
 
 from actors.background import BackgroundTask
 from actors.connections import Connections, EndpointSettings
-from actors.epochs import OvertakenError, take_epoch
+from actors.epochs import OvertakenError, ensure_owner, take_epoch
 from actors.examples_writer import ExamplesTrimmedError
 from actors.joiner_partition import JoinerPartition, StatesAheadError
 from actors.names import partition_of_subject
@@ -29,7 +31,8 @@ from learners.joiner import JoinerSettings
 _FETCH_MESSAGES = 256
 _FETCH_SECONDS = 0.5
 _RETRY_SECONDS = 0.2
-_NOTE_SECONDS = 5.0
+_NOTE_SECONDS = 3.0
+_HELD = ("open_impressions", "people")
 _STAYS_DOWN = (
     OvertakenError,
     StatesAheadError,
@@ -52,10 +55,12 @@ class JoinerActor:
         self._endpoints = endpoints
         self._settings = settings
         self._partitions = dict.fromkeys(partitions)
-        self._epochs = dict.fromkeys(partitions, 0)
+        self._epochs = {f"joiner-{partition}": 0 for partition in partitions}
         self._writer = f"joiner-{uuid.uuid4().hex[:12]}"
         self._drivers: dict[int, JoinerPartition] = {}
-        self._broker_failure: str | None = None
+        self._counted_before: dict[str, int] = {}
+        """By the runs before this one; what a run holds in memory is gone with it and does not count."""
+        self._waiting_for: str | None = None
         self._noted_at = 0.0
         self._task = BackgroundTask("joiner", self._run, stays_down=_STAYS_DOWN)
         self._task.start()
@@ -63,13 +68,13 @@ class JoinerActor:
     def status(self) -> dict[str, Any]:
         """Say how far it is: counts since the start (see JoinerPartition), FEED positions by partition."""
         drivers = list(self._drivers.items())
-        totals: Counter[str] = Counter({"examples": 0, "dead_letters": 0})
+        totals = Counter({"examples": 0, "dead_letters": 0} | self._counted_before)
         for _, driver in drivers:
             totals.update(driver.statistics())
         waiting = next((driver.waiting_for for _, driver in drivers if driver.waiting_for), None)
         return {
             "running": self._task.is_running,
-            "failure": self._task.failure or waiting or self._broker_failure,
+            "failure": self._task.failure or waiting or self._waiting_for,
             "restarts": self._task.num_restarts,
             **totals,
             "positions": {partition: driver.position for partition, driver in drivers},
@@ -80,26 +85,35 @@ class JoinerActor:
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with await Connections.open(self._endpoints, self._writer) as connections:
-            for partition, held in self._epochs.items():
-                self._epochs[partition] = await take_epoch(connections, f"joiner-{partition}", held)
+            for work, held in self._epochs.items():
+                self._epochs[work] = await take_epoch(connections, work, held)
             drivers = {
                 partition: JoinerPartition(connections, partition, self._settings, self._writer)
                 for partition in self._partitions
             }
             starts = await asyncio.gather(*(driver.resume() for driver in drivers.values()))
+            self._count_before()
             self._drivers = drivers
             reader = await self._reader(connections, min(starts, default=1))
             while not stop.is_set():
                 try:
                     messages = await reader.fetch(_FETCH_MESSAGES, _FETCH_SECONDS)
                 except NatsError as error:
-                    self._broker_failure = f"reads FEED again: {error or type(error).__name__}"
+                    self._waiting_for = f"reads FEED again: {error or type(error).__name__}"
                     await asyncio.sleep(_RETRY_SECONDS)
                     continue
-                self._broker_failure = None
+                self._waiting_for = None
                 await self._handle(messages)
-                await self._note_read(connections, reader)
+                if time.monotonic() - self._noted_at >= _NOTE_SECONDS:
+                    await self._look_up(connections, reader)
+                    self._noted_at = time.monotonic()
             await reader.close()
+
+    def _count_before(self) -> None:
+        totals = Counter(self._counted_before)
+        for driver in self._drivers.values():
+            totals.update(driver.statistics())
+        self._counted_before = {name: count for name, count in totals.items() if name not in _HELD}
 
     async def _reader(self, connections: Connections, start: int) -> StreamReader:
         """Return a reader that notices if FEED was trimmed while no joiner ran."""
@@ -120,17 +134,27 @@ class JoinerActor:
         by_partition: dict[int, list[StreamMessage]] = defaultdict(list)
         for message in messages:
             by_partition[partition_of_subject(message.subject)].append(message)
-        await asyncio.gather(
-            *(self._drivers[partition].handle(stretch) for partition, stretch in by_partition.items())
-        )
+        handling = [
+            asyncio.create_task(self._drivers[partition].handle(stretch))
+            for partition, stretch in by_partition.items()
+        ]
+        try:
+            await asyncio.gather(*handling)
+        except BaseException:
+            for task in handling:  # else they would go on beside the next run
+                task.cancel()
+            await asyncio.gather(*handling, return_exceptions=True)
+            raise
 
-    async def _note_read(self, connections: Connections, reader: StreamReader) -> None:
-        """Keep up to where nothing is unread: a partition's own position stands still while it is idle, so it
-        cannot tell whether what was trimmed after it was its own."""
-        now = time.monotonic()
-        if reader.read_to is not None and now - self._noted_at >= _NOTE_SECONDS:
-            await connections.redis.mset(dict.fromkeys(self._read_keys(connections), reader.read_to))
-            self._noted_at = now
+    async def _look_up(self, connections: Connections, reader: StreamReader) -> None:
+        """Stop if another joiner came, and keep up to where nothing is unread: the position of a partition
+        stands still while it is idle, so it cannot tell whether what was trimmed after it was its own."""
+        try:
+            await ensure_owner(connections, self._epochs)
+            if reader.read_to is not None:
+                await connections.redis.mset(dict.fromkeys(self._read_keys(connections), reader.read_to))
+        except (StoreConnectionError, StoreTimeoutError) as error:
+            self._waiting_for = f"waits for the store: {error}"
 
     def _read_keys(self, connections: Connections) -> list[str]:
         return [connections.namespace.key("feed-read", partition) for partition in self._partitions]

@@ -66,8 +66,9 @@ class JoinerPartition:
 
     async def resume(self) -> int:
         """Find out where to go on; returns the first FEED sequence this partition must read."""
-        last = await self._writer.read_last()
+        # In this order: a predecessor that is still at work appends first and moves the states then.
         self._moved = await self._states.read_position()
+        last = await self._writer.read_last()
         self._released = 0 if last.header is None else last.header.feed_position
         if self._moved > self._released:
             raise StatesAheadError(
