@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from nats.errors import Error as NatsError
 from pydantic import BaseModel, ConfigDict
 
 from actors.background import BackgroundTask
@@ -23,6 +24,7 @@ from learners.span_cutter import MiniBatch
 from learners.training_settings import TrainingSettings
 from messages.codec import pack
 from messages.examples import ExampleBatch
+from messages.promises import Promises
 from messages.updates import COUNTERS_GROUP
 
 if TYPE_CHECKING:
@@ -134,6 +136,7 @@ class LearnerActor:
         except NonFiniteLossError as error:
             verdict = self._guard.refused(str(error), num_joined)
         else:
+            await self._tell(connections, sampled, result)
             verdict = self._guard.judge(result.loss, num_joined)
             if verdict.keep:
                 return result
@@ -142,6 +145,17 @@ class LearnerActor:
         key = connections.namespace.key("quarantine", self._settings.group)
         await connections.redis.rpush(key, pack({"spans": spans, "reason": verdict.reason}))
         return None
+
+    async def _tell(self, connections: Connections, batch: ExampleBatch, result: StepResult) -> None:
+        """Say what the model promised of these rows, also of those that are quarantined then: who compares
+        models hears it. Nothing is lost for learning where nobody does; of a replay nobody does."""
+        if self._settings.writes_counters or not len(result.probabilities):
+            return
+        promises = Promises.of(self._settings.group, batch, result.probabilities)
+        try:
+            await connections.nats.publish(connections.namespace.promises_subject, promises.encode())
+        except NatsError as error:
+            logger.warning("promises of %d rows cannot be told: %s", len(promises), error)
 
     def _learned(self, batch: ExampleBatch, result: StepResult | None) -> None:
         self._progress.learned(batch, result)

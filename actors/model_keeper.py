@@ -35,6 +35,10 @@ class ModelParts(Protocol):
 
     async def learner_status(self, group: str) -> dict[str, Any]: ...
 
+    def end_learners(self, but: str) -> None:
+        """End what was started here, but the learner of one group."""
+        ...
+
 
 class ModelKeeper:
     """Follows the registry by its revision. Nothing is remembered here: what is done is found out by doing.

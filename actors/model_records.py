@@ -80,12 +80,15 @@ class ModelRecords:
         canaries = [
             model.model_id for model in self.registry.models.values() if model.lifecycle.stage is Stage.CANARY
         ]
-        heirs = [
+        return list(dict.fromkeys([self.production, *canaries, *self.heirs()[:1]]))
+
+    def heirs(self) -> list[str]:
+        """Return what was production before and still learns, newest first: a rollback goes to the first."""
+        return [
             name
-            for name in self.registry.former[::-1]
+            for name in dict.fromkeys(self.registry.former[::-1])
             if self.registry.models[name].lifecycle.stage is Stage.SHADOW
         ]
-        return list(dict.fromkeys([self.production, *canaries, *heirs[:1]]))
 
     def to_wire(self) -> dict[str, Any]:
         return {

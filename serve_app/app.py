@@ -42,6 +42,7 @@ from messages.codec import pack
 from serve_app.feed_service import FeedService
 from serve_app.feed_settings import FeedSettings
 from serve_app.http.app_factory import UNAVAILABLE, create_app
+from serve_app.kpi_metrics import KpiMetrics
 from serve_app.model_assembly import ModelAssembly
 from serve_app.model_operations import ModelOperations
 from serve_app.models_follower import FollowedModel, ModelsFollower
@@ -133,7 +134,10 @@ class FeedIngress:
         def follow(model_id: str, records: ModelRecords) -> FollowedModel:
             return assembly.follow(records.group(model_id), records.training(model_id, own).model)
 
+        kpi_metrics = KpiMetrics(metrics.registry)
+
         def served(records: ModelRecords) -> None:
+            kpi_metrics.show(status.latest.get("models"))
             learners = [learner_role(records.group(name)) for name in records.learning()]
             others = [role for role in worker_roles if not role.startswith("learner")]
             status.use([*others, *learners] if len(others) < len(worker_roles) else others)
@@ -214,6 +218,29 @@ def build_application(
     application: serve.Application = deployment.bind(
         find_model_actor(endpoints), endpoints, model, ranking, feed, worker_roles, revision, training, models
     )
+    return application
+
+
+class NoOp:
+    """Answers at once: what proxy and Serve cost by themselves, to measure the feed against."""
+
+    async def __call__(self, _request: Any) -> str:
+        return "ok"
+
+
+def build_noop_application(
+    *, num_replicas: int = 1, max_ongoing_requests: int = 64, max_queued_requests: int = 256
+) -> serve.Application:
+    """Return a deployment that does nothing, under the same options as the feed's."""
+    deployment = serve.deployment(
+        NoOp,
+        name="noop",
+        num_replicas=num_replicas,
+        max_ongoing_requests=max_ongoing_requests,
+        max_queued_requests=max_queued_requests,
+        ray_actor_options={"num_cpus": 0.1},
+    )
+    application: serve.Application = deployment.bind()
     return application
 
 
