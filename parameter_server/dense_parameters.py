@@ -60,8 +60,8 @@ class DenseParameters:
         return self._states[name].values.shape
 
     def put(self, name: str, state: DenseState, version: int) -> None:
-        """Take over a weight array and its moments."""
-        self._states[name] = state
+        """Take over a copy of a weight array and its moments: what came from another process is read-only."""
+        self._states[name] = state.copy()
         self._versions[name] = version
 
     def apply(

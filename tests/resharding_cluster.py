@@ -9,7 +9,7 @@ import asyncio
 import functools
 import inspect
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,12 +32,15 @@ from messages.updates import (
     UpdateOutcome,
     UpdateReply,
 )
+from parameter_server.group_state import GroupState
 from parameter_server.shard import BucketPositions
 from parameter_server.shard_map import ShardMap
 
 GROUP = "production"
 TRAINING = TrainingSettings()
-WIDTH = model_plan(TRAINING, 1).settings.slots["user"].dimension
+PLAN = model_plan(TRAINING, 1)
+WIDTH = PLAN.settings.slots["user"].dimension
+DENSE_SHAPES = {name: np.shape(weights) for name, weights in PLAN.dense.items() if "bias" in name}
 NUM_PARTITIONS = 2
 NUM_MESSAGES = 14
 IDS = np.arange(1, 121, dtype=np.uint64)
@@ -114,6 +117,8 @@ class Cluster:
             self.hosts[shard] = self.started(shard)
             raise ConnectionError("the shard died")
         answer = getattr(self.hosts[shard], method)(*ready)
+        if method == "export_buckets":
+            make_read_only(answer)
         if mishap == "answer is lost":
             raise ConnectionError("the answer was lost")
         return answer
@@ -163,6 +168,20 @@ class LocalShard:
         return (await self._host()).positions(group)
 
 
+def make_read_only(exported: Mapping[str, GroupState]) -> None:
+    """Do what the way to another process does to arrays."""
+    for state in exported.values():
+        arrays = [state.epochs, state.positions.examples, state.positions.feed, state.positions.applied]
+        for table in state.slots.values():
+            arrays += [table.ids, table.records, table.times]
+        for dense in state.dense.values():
+            arrays += [dense.values, dense.first, dense.second]
+        if state.counters is not None:
+            arrays += [state.counters.ids, state.counters.totals, state.counters.decayed]
+        for array in arrays:
+            array.flags.writeable = False
+
+
 def update_of(group: str, partition: int, message: int) -> Update:
     """What one message of a partition does to a group; the same whenever it is asked for."""
     random = np.random.default_rng(2 * message + partition)
@@ -174,7 +193,10 @@ def update_of(group: str, partition: int, message: int) -> Update:
         return Update(group, 1, spans, counters=counters, stream_time=1e9 + message)
     slopes = random.standard_normal((20, WIDTH)).astype(np.float32)
     rows = {"user": RowGradients(ids, slopes, np.ones(20, dtype=np.uint32))}
-    return Update(group, 1, spans, rows=rows, stream_time=1e9 + message)
+    dense = {
+        name: np.full(shape, 0.1 * (1 + message), dtype=np.float32) for name, shape in DENSE_SHAPES.items()
+    }
+    return Update(group, 1, spans, rows=rows, dense=dense, stream_time=1e9 + message)
 
 
 async def learn(client: ParameterClient, group: str, until: int = NUM_MESSAGES) -> None:
@@ -203,6 +225,7 @@ async def accounts(client: ParameterClient) -> dict[str, Any]:
         "totals": pulled.counters.totals.tolist(),
         "values": pulled.values["user"].tolist(),
         "dense": sorted(pulled.dense),
+        "biases": {name: pulled.dense[name].tolist() for name in sorted(DENSE_SHAPES)},
     }
     for group in (GROUP, COUNTERS_GROUP):
         for part in await client.positions(group):

@@ -14,4 +14,4 @@ def test_two_shards_become_three_and_two_again_while_learning_goes_on(tmp_path: 
     assert told == calm()
     assert cluster.maps.newest.generation == 5
     assert cluster.maps.problems == []
-    assert len(told) == 3 + 2 * NUM_BUCKETS
+    assert len(told) == 4 + 2 * NUM_BUCKETS
