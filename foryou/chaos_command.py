@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # Serve reads its flags when imported, so nothing may import 
     from actors.cluster import ClusterPlan, SystemActors
     from simulations.chaos import ScheduleResult
     from simulations.chaos_faults import Moment
+    from simulations.chaos_stream import ChaosStream
 
 _NUM_MESSAGES = 80
 _NUM_REPLICAS = 2
@@ -36,21 +37,24 @@ def run_chaos_command(
     schedules: int,
     seed: int,
     first: int = 0,
+    num_messages: int = _NUM_MESSAGES,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Run schedules `first`, `first` + 1, ... and return the report.
 
-    Local services of its own: an operator's are not to be killed. say: hears of each schedule and its end.
+    Local services of its own: an operator's are not to be killed. num_messages: of the stream, ten a second.
+    say: hears of each schedule and its end.
     """
     from simulations.chaos_faults import draw_schedule
+    from simulations.chaos_stream import ChaosStream
 
     results: dict[int, ScheduleResult] = {}
     with _cluster(settings) as cluster:
         for number in range(first, first + schedules):
-            moments = draw_schedule(seed, number, _NUM_MESSAGES)
+            moments = draw_schedule(seed, number, num_messages)
             say(f"seed {seed}, schedule {number}: {', '.join(moment.kind for moment in moments)}")
             began = time.monotonic()
-            results[number] = result = cluster.run(number, seed, moments)
+            results[number] = result = cluster.run(number, ChaosStream(num_messages, seed), moments)
             say(_told(result, time.monotonic() - began))
     return _report(results, seed)
 
@@ -65,14 +69,12 @@ class _Cluster:
     proxies: Mapping[str, CutProxy]
     http_port: int
 
-    def run(self, number: int, seed: int, moments: list[Moment]) -> ScheduleResult:
+    def run(self, number: int, stream: ChaosStream, moments: list[Moment]) -> ScheduleResult:
         from actors.names import Namespace
         from simulations.chaos import namespace_running, run_schedule
         from simulations.chaos_injection import FaultInjector
-        from simulations.chaos_stream import ChaosStream
 
         plan = self._plan(f"chaos-{number}")
-        stream = ChaosStream(_NUM_MESSAGES, seed)
         clean = stream.clean_accounts(plan.joiner)
         injector = FaultInjector(Namespace(plan.endpoints.namespace), self._server_pids, self.proxies)
         with namespace_running(plan) as actors, self._served(plan, actors) as base_url:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -26,6 +27,7 @@ def chaos(
     """Kill, pause and cut off parts of a system of its own, and compare its accounts with a clean run's."""
     from foryou.chaos_command import run_chaos_command
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does, it ends what was started
     report = run_chaos_command(
         settings_from(config), schedules=schedules, seed=seed, first=first, say=progress_console.print
     )

@@ -27,6 +27,8 @@ def health_report(
     for role, worker in workers.items():
         if not worker["running"]:
             warnings.append(f"{role} is down: {worker['failure'] or 'it has ended'}")
+        elif worker["failure"]:
+            warnings.append(f"{role} does not get on: {worker['failure']}")
     return {"live": True, "ready": not reasons, "reasons": reasons, "warnings": warnings}
 
 
