@@ -1,23 +1,46 @@
-"""A small client of the HTTP API, for commands and for whoever writes Python."""
+"""Clients of the HTTP API, waiting and awaiting, with retries; and batches of events.
+
+with Client("http://127.0.0.1:8000") as client, EventBatch(client) as batch:
+    feed = client.feed("ada", 10)
+    batch.add({"event_type": "like", "user_id": "ada", "content_id": ..., "timestamp": ...})
+"""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import Any
 
 import httpx
 
+from foryou.api_calls import ApiCalls, ApiError, Call, RetryPolicy, attempts, decoded
 
-class ApiError(Exception):
-    """The API refused; the text holds its status and its reason."""
+__all__ = ["ApiError", "AsyncClient", "AsyncEventBatch", "Client", "EventBatch", "RetryPolicy"]
+
+MAX_EVENTS = 1_000
+"""Of one batch, as the API takes them by default."""
 
 
-class Client:
+class Client(ApiCalls[dict[str, Any]]):
     """Synchronous. base_url: as `foryou up` prints it. key: where the API asks for one."""
 
-    def __init__(self, base_url: str, timeout: float = 10.0, key: str | None = None) -> None:
-        headers = {} if key is None else {"X-API-Key": key}
-        self._http = httpx.Client(base_url=base_url, timeout=timeout, headers=headers)
+    def __init__(
+        self,
+        base_url: str,
+        timeout: float = 10.0,
+        key: str | None = None,
+        *,
+        retry: RetryPolicy | None = None,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._http = httpx.Client(
+            base_url=base_url, timeout=timeout, headers=_headers(key), transport=transport
+        )
+        self._retry = retry or RetryPolicy()
+        self._sleep = sleep
 
     def __enter__(self) -> Client:
         return self
@@ -30,69 +53,150 @@ class Client:
     ) -> None:
         self._http.close()
 
-    def feed(self, user_id: str, limit: int = 10, *, explain: bool = False, **context: str) -> dict[str, Any]:
-        """Return one feed; context: device, network, surface, language, or about=CONTENT_ID."""
-        parameters = {"limit": limit, "explain": explain, **context}
-        return self._ask("GET", f"/v1/feed/{user_id}", params=parameters)
+    def _ask(self, call: Call) -> dict[str, Any]:
+        flow = attempts(self._retry)
+        pause = next(flow)
+        while True:
+            if pause:
+                self._sleep(pause)
+            outcome: httpx.Response | httpx.ConnectError
+            try:
+                outcome = self._http.request(call.method, call.path, params=call.params, json=call.json)
+            except httpx.ConnectError as error:
+                outcome = error
+            try:
+                pause = flow.send(outcome)
+            except StopIteration as end:
+                return decoded(call, end.value)
 
-    def post_events(self, events: list[dict[str, Any]]) -> dict[str, Any]:
-        return self._ask("POST", "/v1/events", json={"events": events})
 
-    def put_content(self, content_id: str, creator_id: str, **metadata: Any) -> dict[str, Any]:
-        body = {"creator_id": creator_id, "metadata": metadata}
-        return self._ask("PUT", f"/v1/content/{content_id}", json=body)
+class AsyncClient(ApiCalls[Coroutine[Any, Any, dict[str, Any]]]):
+    """The same calls, to be awaited."""
 
-    def delete_content(self, content_id: str) -> None:
-        """Take a content out of every feed. Raises ApiError where it is not there."""
-        self._ask("DELETE", f"/v1/content/{content_id}")
+    def __init__(
+        self,
+        base_url: str,
+        timeout: float = 10.0,
+        key: str | None = None,
+        *,
+        retry: RetryPolicy | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=base_url, timeout=timeout, headers=_headers(key), transport=transport
+        )
+        self._retry = retry or RetryPolicy()
+        self._sleep = sleep
 
-    def user(self, user_id: str) -> dict[str, Any]:
-        """Return what is known of a person: profile, preference weights, history, sessions."""
-        return self._ask("GET", f"/v1/users/{user_id}")
+    async def __aenter__(self) -> AsyncClient:
+        return self
 
-    def weights(self) -> dict[str, Any]:
-        return self._ask("GET", "/v1/weights")
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
 
-    def set_weights(self, weights: dict[str, float], *, revision: int | None = None) -> dict[str, Any]:
-        """Replace the table of weights; revision: the one it was made from."""
-        return self._ask("PUT", "/v1/weights", json={"weights": weights, "revision": revision})
+    async def _ask(self, call: Call) -> dict[str, Any]:
+        flow = attempts(self._retry)
+        pause = next(flow)
+        while True:
+            if pause:
+                await self._sleep(pause)
+            outcome: httpx.Response | httpx.ConnectError
+            try:
+                outcome = await self._http.request(call.method, call.path, params=call.params, json=call.json)
+            except httpx.ConnectError as error:
+                outcome = error
+            try:
+                pause = flow.send(outcome)
+            except StopIteration as end:
+                return decoded(call, end.value)
 
-    def preview_weights(self, weights: dict[str, float], **body: Any) -> dict[str, Any]:
-        """Try a table on sample users; body: users, num_users, limit."""
-        return self._ask("POST", "/v1/weights/preview", json={"weights": weights, **body})
 
-    def put_user(self, user_id: str, **profile: Any) -> dict[str, Any]:
-        return self._ask("PUT", f"/v1/users/{user_id}", json=profile)
+class EventBatch:
+    """Collects events and sends them when they are many, and at the end of the block.
 
-    def health(self) -> dict[str, Any]:
-        return self._ask("GET", "/v1/health")
+    What the API refused is in `refused`: the answers' {index, field, reason}, with the event under `event`.
+    """
 
-    def status(self) -> dict[str, Any]:
-        return self._ask("GET", "/v1/status")
+    def __init__(self, client: Client, size: int = 200) -> None:
+        self._client = client
+        self._size = min(size, MAX_EVENTS)
+        self._events: list[Mapping[str, Any]] = []
+        self.refused: list[dict[str, Any]] = []
 
-    def models(self) -> dict[str, Any]:
-        return self._ask("GET", "/v1/models")
+    def add(self, event: Mapping[str, Any]) -> None:
+        """Take an event; raises ApiError where the batch that it fills could not be sent: it is kept."""
+        self._events.append(event)
+        if len(self._events) >= self._size:
+            self.flush()
 
-    def model(self, model_id: str) -> dict[str, Any]:
-        return self._ask("GET", f"/v1/models/{model_id}")
+    def flush(self) -> None:
+        """Send what there is. Raises ApiError; then everything is kept, to be sent again."""
+        if self._events:
+            answer = self._client.post_events(self._events)
+            self.refused += _refused(answer, self._events)
+            self._events = []
 
-    def model_changes(self) -> dict[str, Any]:
-        return self._ask("GET", "/v1/model-changes")
+    def __enter__(self) -> EventBatch:
+        return self
 
-    def create_model(self, model_id: str, **body: Any) -> dict[str, Any]:
-        """Create a candidate; body: settings, copy_weights, by, why."""
-        return self._ask("PUT", f"/v1/models/{model_id}", json=body)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.flush()
 
-    def change_model(self, model_id: str, action: str, *, by: str, why: str = "") -> dict[str, Any]:
-        """Do to a model what `foryou models` names: shadow, canary, promote, stop, retire, ..."""
-        return self._ask("POST", f"/v1/models/{model_id}/{action}", json={"by": by, "why": why})
 
-    def roll_back(self, *, by: str, why: str = "", before: float | None = None) -> dict[str, Any]:
-        return self._ask("POST", "/v1/models/rollback", json={"by": by, "why": why, "before": before})
+class AsyncEventBatch:
+    """The same for a client that awaits; calls of `add` at the same time share a batch."""
 
-    def _ask(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        response = self._http.request(method, path, **arguments)
-        if response.is_error:
-            raise ApiError(f"{method} {path}: {response.status_code} {response.text}")
-        answer: dict[str, Any] = response.json() if response.content else {}
-        return answer
+    def __init__(self, client: AsyncClient, size: int = 200) -> None:
+        self._client = client
+        self._size = min(size, MAX_EVENTS)
+        self._events: list[Mapping[str, Any]] = []
+        self.refused: list[dict[str, Any]] = []
+
+    async def add(self, event: Mapping[str, Any]) -> None:
+        self._events.append(event)
+        if len(self._events) >= self._size:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send what there is. Raises ApiError; then everything is kept, to be sent again."""
+        events, self._events = self._events, []
+        if not events:
+            return
+        try:
+            answer = await self._client.post_events(events)
+        except BaseException:
+            self._events = events + self._events
+            raise
+        self.refused += _refused(answer, events)
+
+    async def __aenter__(self) -> AsyncEventBatch:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            await self.flush()
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    return {} if key is None else {"X-API-Key": key}
+
+
+def _refused(answer: Mapping[str, Any], events: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{**refusal, "event": events[refusal["index"]]} for refusal in answer["refused"]]
