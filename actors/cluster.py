@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +19,23 @@ from actors.counter_writer import CounterWriter
 from actors.examples_follower import BatchingSettings
 from actors.joiner_actor import JoinerActor
 from actors.learner_actor import LearnerActor, LearnerSettings
-from actors.model_actor import ModelActorSettings, RemoteDeltaSource
+from actors.model_actor import ModelActorSettings
 from actors.model_groups import learner_role
 from actors.model_hub import ModelHub
 from actors.models_actor import ModelsActor
 from actors.models_settings import ModelsSettings
 from actors.names import RAY_NAMESPACE, Namespace
-from actors.parameter_client import ParameterClient, RemoteShard
+from actors.parameter_client import ParameterClient
 from actors.placement import PlacementSettings
 from actors.ray_model_parts import RayModelParts
+from actors.ray_shards import RayShards
+from actors.shard_directory import BlockingShardMap, ShardDirectory
 from actors.shard_host import ShardHost, ShardHostSettings
+from actors.shard_keeper import ShardKeeper
+from actors.system_actors import SystemActors
 from learners.joiner import JoinerSettings
 from learners.training_settings import TrainingSettings
-from parameter_server.routing import ShardRouter, assign_buckets
+from parameter_server.shard_map import ShardMap
 
 _ACTOR_CPUS = 0.1
 _LONG_POLLS = 64
@@ -70,70 +73,13 @@ class ClusterPlan(BaseModel):
     detached: bool = False
 
 
-@dataclass(slots=True)
-class SystemActors:
-    """Handles of what runs in one namespace; None for a part that the plan leaves out."""
-
-    shards: dict[int, Any]
-    joiner: Any
-    counter_writer: Any | None
-    learner: Any | None
-    model: Any | None
-    models: Any | None = None
-    archive: Any | None = None
-
-    def workers(self) -> dict[str, Any]:
-        """The actors that have a `status` and can `stop`, by role, in the order in which to stop them."""
-        named = {
-            "models": self.models,
-            "joiner": self.joiner,
-            "learner": self.learner,
-            "counter-writer": self.counter_writer,
-            "model": self.model,
-            "archive": self.archive,
-        }
-        return {role: handle for role, handle in named.items() if handle is not None}
-
-    def roles(self) -> list[str]:
-        """Return the names of all parts, as they stand in the actors' own names."""
-        return [*self.workers(), *(f"shard-{shard}" for shard in self.shards)]
-
-    def status(self, timeout: float = 10.0) -> dict[str, Any]:
-        """Ask every actor how it is. An actor that gives no answer is reported as such."""
-        asked = {role: handle.status.remote() for role, handle in self.workers().items()}
-        asked |= {f"shard-{shard}": handle.statistics.remote() for shard, handle in self.shards.items()}
-        answers: dict[str, Any] = {}
-        deadline = time.monotonic() + timeout
-        for role, reference in asked.items():
-            try:
-                answers[role] = ray.get(reference, timeout=max(deadline - time.monotonic(), 0.1))
-            except (ray.exceptions.RayError, TimeoutError) as error:
-                answers[role] = {"running": False, "failure": f"no answer: {type(error).__name__}"}
-        return answers
-
-    def write_snapshots(self) -> list[str]:
-        """Write a snapshot of every shard now; returns their paths."""
-        paths: list[str] = ray.get([shard.write_snapshot.remote() for shard in self.shards.values()])
-        return paths
-
-    def stop(self) -> None:
-        """Stop the workers in the order of the data, keep what the shards hold, and end the processes."""
-        for role, handle in self.workers().items():
-            try:
-                ray.get(handle.stop.remote(), timeout=_STOP_SECONDS)
-            except (ray.exceptions.RayError, TimeoutError):
-                logger.warning("%s did not stop by itself", role, exc_info=True)
-        self.write_snapshots()
-        for handle in (*self.workers().values(), *self.shards.values()):
-            ray.kill(handle)
-
-
 def start_actors(plan: ClusterPlan) -> SystemActors:
     """Start every actor of one namespace and wait until each answers. Ray must be initialized."""
     namespace = Namespace(plan.endpoints.namespace)
     partitions = range(plan.endpoints.num_partitions)
-    shards = _start_shards(plan)
-    client = _parameter_client(plan)
+    directory = ShardDirectory(plan.endpoints, RAY_NAMESPACE)
+    shards = _start_shards(plan, asyncio.run(directory.begin(plan.num_shards)))
+    client = ParameterClient(shard_map=directory)
 
     def start(plain_class: type, role: str, *arguments: Any, threads: int = 1) -> Any:
         return (
@@ -155,7 +101,7 @@ def start_actors(plan: ClusterPlan) -> SystemActors:
             ModelHub,
             "model",
             plan.endpoints,
-            [RemoteDeltaSource(namespace.actor(f"shard-{shard}"), RAY_NAMESPACE) for shard in shards],
+            directory.shard,
             plan.model,
             threads=_LONG_POLLS,
         ),
@@ -167,16 +113,18 @@ def start_actors(plan: ClusterPlan) -> SystemActors:
             plan.endpoints,
             RayModelParts(
                 namespace,
-                [f"shard-{shard}" for shard in shards],
+                directory,
                 functools.partial(start_learner, plan) if plan.learning else None,
             ),
             plan.own_training or plan.training,
             plan.models,
+            plan.model.group,
         ),
         archive=None
         if plan.archive.uri is None
         else start(ArchiveActor, "archive", plan.endpoints, plan.archive),
     )
+    actors.keeper = _start_keeper(plan, directory, shards)
     ray.get([handle.status.remote() for handle in actors.workers().values()], timeout=_READY_SECONDS)
     return actors
 
@@ -193,7 +141,7 @@ def start_learner(plan: ClusterPlan, group: str, training: TrainingSettings) -> 
         )
         .remote(
             endpoints,
-            _parameter_client(plan),
+            ParameterClient(shard_map=ShardDirectory(endpoints, RAY_NAMESPACE)),
             range(endpoints.num_partitions),
             training,
             LearnerSettings(
@@ -210,33 +158,37 @@ def find_model_actor(endpoints: EndpointSettings) -> Any:
     return ray.get_actor(Namespace(endpoints.namespace).actor("model"), namespace=RAY_NAMESPACE)
 
 
-def _parameter_client(plan: ClusterPlan) -> ParameterClient:
-    namespace = Namespace(plan.endpoints.namespace)
-    return ParameterClient(
-        {
-            shard: RemoteShard(namespace.actor(f"shard-{shard}"), RAY_NAMESPACE)
-            for shard in range(plan.num_shards)
-        },
-        ShardRouter(assign_buckets(plan.num_shards)),
-    )
+def _start_shards(plan: ClusterPlan, shard_map: ShardMap) -> dict[int, Any]:
+    shards = {shard: _start_shard(plan, shard) for shard in shard_map.shards}
+    ray.get([handle.statistics.remote() for handle in shards.values()], timeout=_READY_SECONDS)
+    return shards
 
 
-def _start_shards(plan: ClusterPlan) -> dict[int, Any]:
-    bucket_to_shard = assign_buckets(plan.num_shards)
-    models = {plan.model.group: plan.training}
+def _start_shard(plan: ClusterPlan, shard: int) -> Any:
+    """Start a shard with the buckets that the map gives it; one that runs stays."""
     host = ShardHostSettings(
         snapshot_root=plan.snapshot_root,
         snapshot_every_seconds=plan.snapshot_every_seconds,
         snapshots_kept=plan.snapshots_kept,
     )
-    shards = {
-        shard: ray.remote(ShardHost)
-        .options(**_options(plan, f"shard-{shard}"))
-        .remote(shard, np.flatnonzero(bucket_to_shard == shard), models, plan.endpoints.num_partitions, host)
-        for shard in range(plan.num_shards)
-    }
-    ray.get([handle.statistics.remote() for handle in shards.values()], timeout=_READY_SECONDS)
-    return shards
+    shard_map = BlockingShardMap(ShardDirectory(plan.endpoints, RAY_NAMESPACE))
+    nothing = np.empty(0, dtype=np.int64)  # the map says what it hosts
+    models = {plan.model.group: plan.training}
+    return (
+        ray.remote(ShardHost)
+        .options(**_options(plan, f"shard-{shard}"), get_if_exists=True)
+        .remote(shard, nothing, models, plan.endpoints.num_partitions, host, shard_map)
+    )
+
+
+def _start_keeper(plan: ClusterPlan, directory: ShardDirectory, shards: dict[int, Any]) -> ShardKeeper | None:
+    """Let shards come and go from here on, in this process, or in an actor where this one does not stay."""
+    control = RayShards(functools.partial(_start_shard, plan), shards, directory.actor_name)
+    if not plan.detached:
+        return ShardKeeper(directory, control)
+    keeper = ray.remote(ShardKeeper).options(**_options(plan, "keeper")).remote(directory, control)
+    ray.get(keeper.status.remote(), timeout=_READY_SECONDS)
+    return None
 
 
 def _options(plan: ClusterPlan, role: str) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,6 +23,8 @@ from actors.delta_assembly import is_worth_sending, merge_shard_deltas
 from actors.delta_log import DeltaLog
 from actors.model_groups import model_of_group
 from actors.remote_actor import RemoteActor
+from actors.shard_map_store import ShardMapStore, ShardMapUnavailableError
+from actors.shard_readers import DeltaSource, ShardReaders
 from actors.user_store import UserStore
 from messages.content import ContentColumns
 from messages.identifiers import keys_of
@@ -57,12 +59,6 @@ class ModelActorSettings(BaseModel):
         return f"{self.model_id}.{self.lineage}"
 
 
-class DeltaSource(Protocol):
-    """One shard, seen from here."""
-
-    async def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta: ...
-
-
 class RemoteDeltaSource:
     """A shard actor, by its name."""
 
@@ -78,15 +74,18 @@ class ModelActor:
     """Starts to sync when constructed. `changes_after` blocks its caller: give the actor threads for it."""
 
     def __init__(
-        self, endpoints: EndpointSettings, shards: Sequence[DeltaSource], settings: ModelActorSettings
+        self,
+        endpoints: EndpointSettings,
+        shards: Sequence[DeltaSource] | Callable[[int], DeltaSource],
+        settings: ModelActorSettings,
     ) -> None:
+        """shards: see `ShardReaders`; what finds a shard by its number follows the map in the store."""
         self._endpoints = endpoints
-        self._shards = list(shards)
+        self._shards = ShardReaders(shards, (settings.group, COUNTERS_GROUP))
         self._settings = settings
         self._changed = threading.Condition()
         self._log = DeltaLog(settings.deltas_kept)
         self._full_wanted = threading.Event()
-        self._cursors: dict[tuple[int, str], tuple[int, str]] = {}
         self._catalogue_cursor: str | None = None
         self._last_tick_seconds = 0.0
         self._task = BackgroundTask(f"model-{settings.group}", self._run)
@@ -129,10 +128,11 @@ class ModelActor:
             versions = VersionCounter(connections, self._settings.row_group)
             store = UserStore(connections.redis, connections.namespace)
             catalogue = Catalogue(connections.redis, connections.namespace)
+            maps = ShardMapStore(connections.redis, connections.namespace)
             while not stop.is_set():
                 started = time.monotonic()
                 try:
-                    await self._tick(versions, store, catalogue)
+                    await self._tick(versions, store, catalogue, maps)
                 except Exception as error:  # noqa: BLE001 a shard or the store is away: replicas keep serving
                     logger.warning("sync will be tried again: %s", error)
                     await asyncio.sleep(_RETRY_SECONDS)
@@ -141,24 +141,31 @@ class ModelActor:
                 if rest > 0:
                     await asyncio.sleep(rest)
 
-    async def _tick(self, versions: VersionCounter, store: UserStore, catalogue: Catalogue) -> None:
-        """Hand on what changed. The first delta is full; later full ones are made for those who begin.
+    async def _tick(
+        self, versions: VersionCounter, store: UserStore, catalogue: Catalogue, maps: ShardMapStore
+    ) -> None:
+        """Hand on what changed. The first delta is full, and so is one after buckets have moved; others that
+        are full are made for those who begin.
 
         Cursors move only when what was read has been handed on: a tick that failed reads it again.
         """
         previous = self._log.last
+        if self._shards.follows_map:
+            shard_map = await maps.read()
+            if shard_map is None:
+                raise ShardMapUnavailableError("there is no map of shards")
+            self._shards.follow(shard_map)
         changes = await self._read_catalogue(catalogue)
-        starting = previous is None or changes is None
-        if changes is None:
+        starting = previous is None or changes is None or self._shards.must_begin_anew
+        if changes is None or starting:
             changes = await catalogue.all()
-        shard_deltas = await self._read_shards(everything=starting)
+        shard_deltas = await self._shards.read(everything=starting)
         delta, user_rows = self._merge(shard_deltas, changes, full=starting, previous=previous)
         for slot, rows in user_rows.items():
             await store.put_rows(self._settings.row_group, slot, rows)
         if starting or is_worth_sending(delta, previous):
             self._hand_on(await versions.number(delta))
-        for shard, shard_delta in shard_deltas:
-            self._cursors[shard, shard_delta.group] = (shard_delta.to_version, shard_delta.incarnation)
+        self._shards.move_on(shard_deltas)
         self._catalogue_cursor = changes.cursor
         if self._full_wanted.is_set() and not starting:
             await self._make_full(catalogue)
@@ -169,7 +176,7 @@ class ModelActor:
         too, and values are absolute."""
         last = self._log.last
         assert last is not None
-        shard_deltas = await self._read_shards(everything=True)
+        shard_deltas = await self._shards.read(everything=True)
         full, _ = self._merge(shard_deltas, await catalogue.all(), full=True, previous=None)
         with self._changed:
             self._log.put_full(dataclasses.replace(full, version=last.version))
@@ -198,23 +205,6 @@ class ModelActor:
             removed_contents=keys_of(changes.removed),
             created_at=time.time(),
         )
-
-    async def _read_shards(self, *, everything: bool) -> list[tuple[int, ShardDelta]]:
-        wanted = [
-            (index, group)
-            for index in range(len(self._shards))
-            for group in (self._settings.group, COUNTERS_GROUP)
-        ]
-        start = (-1, "")
-        deltas = await asyncio.gather(
-            *(
-                self._shards[index].deltas_since(
-                    group, *(start if everything else self._cursors.get((index, group), start))
-                )
-                for index, group in wanted
-            )
-        )
-        return [(index, delta) for (index, _), delta in zip(wanted, deltas, strict=True)]
 
     async def _read_catalogue(self, catalogue: Catalogue) -> CatalogueChanges | None:
         """None: the log of changes no longer reaches back, or was never read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from actors.connections import EndpointSettings
@@ -28,7 +28,7 @@ class ModelHub:
     def __init__(
         self,
         endpoints: EndpointSettings,
-        shards: Sequence[DeltaSource],
+        shards: Sequence[DeltaSource] | Callable[[int], DeltaSource],
         settings: ModelActorSettings,
         unasked_seconds: float = _UNASKED_SECONDS,
     ) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from actors.remote_actor import ActorAwayError, RemoteActor
 from messages.identifiers import NUM_BUCKETS
-from messages.updates import PullReply, PullRequest, Update, UpdateOutcome, UpdateReply
+from messages.updates import PullReply, PullRequest, ShardDelta, Update, UpdateOutcome, UpdateReply
 from parameter_server.routing import MergedPull, ShardRouter
 from parameter_server.shard import BucketPositions, MovingBucketsError
 from parameter_server.shard_map import ShardMap
@@ -61,6 +61,10 @@ class RemoteShard:
     async def positions(self, group: str) -> BucketPositions:
         positions: BucketPositions = await self._actor.call("positions", group)
         return positions
+
+    async def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta:
+        delta: ShardDelta = await self._actor.call("deltas_since", group, version, incarnation)
+        return delta
 
 
 class ParameterClient:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -11,6 +11,7 @@ import ray
 from actors.model_groups import GroupBirth, learner_role
 from actors.names import RAY_NAMESPACE, Namespace
 from actors.remote_actor import RemoteActor
+from actors.shard_directory import ShardDirectory
 from learners.training_settings import TrainingSettings
 
 _STATUS_SECONDS = 2.0
@@ -25,20 +26,26 @@ class RayModelParts:
     def __init__(
         self,
         namespace: Namespace,
-        shard_roles: Sequence[str],
+        shards: ShardDirectory,
         start: Callable[[str, TrainingSettings], Any] | None,
     ) -> None:
         self._namespace = namespace
-        self._shards = [RemoteActor(namespace.actor(role), RAY_NAMESPACE) for role in shard_roles]
+        self._shards = shards
         self._start = start
         self._learners: dict[str, Any] = {}
         """Handles, kept because Ray ends an actor that nobody holds."""
 
     async def ensure_group(self, group: str, training: TrainingSettings, birth: GroupBirth) -> None:
-        await asyncio.gather(*(shard.call("ensure_group", group, training, birth) for shard in self._shards))
+        await self._tell_shards("ensure_group", group, training, birth)
 
     async def drop_group(self, group: str) -> None:
-        await asyncio.gather(*(shard.call("drop_group", group) for shard in self._shards))
+        await self._tell_shards("drop_group", group)
+
+    async def _tell_shards(self, method: str, *arguments: Any) -> None:
+        """Tell every shard there is; one that gets its first buckets meanwhile gets the groups with them."""
+        shards = (await self._shards.read()).shards
+        actors = [RemoteActor(self._shards.actor_name(shard), RAY_NAMESPACE) for shard in shards]
+        await asyncio.gather(*(actor.call(method, *arguments) for actor in actors))
 
     async def start_learner(self, group: str, training: TrainingSettings) -> None:
         if self._start is not None and group not in self._learners:
@@ -51,6 +58,12 @@ class RayModelParts:
         except ValueError:
             return
         ray.kill(learner)
+
+    def end_learners(self, but: str) -> None:
+        """End every learner that was started here, but that of one group, which somebody else ends."""
+        for group, learner in self._learners.items():
+            if group != but:
+                ray.kill(learner)
 
     async def learner_status(self, group: str) -> dict[str, Any]:
         try:

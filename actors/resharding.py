@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from actors.shard_directory import ShardMapUnavailableError
+from actors.shard_map_store import ShardMapUnavailableError
 from messages.arrays import IntArray
 from parameter_server.shard_map import BucketMove, ShardMap
 

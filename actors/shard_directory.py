@@ -12,16 +12,12 @@ from redis.exceptions import RedisError
 from actors.connections import EndpointSettings
 from actors.names import Namespace
 from actors.parameter_client import RemoteShard
-from actors.shard_map_store import ShardMapStore
+from actors.shard_map_store import ShardMapStore, ShardMapUnavailableError
 from actors.user_store import connect_store
 from parameter_server.shard_map import ShardMap
 
 _PATIENCE_SECONDS = 1.0
 _RETRY_SECONDS = 0.2
-
-
-class ShardMapUnavailableError(Exception):
-    """The store does not answer, or holds no map for this namespace."""
 
 
 class ShardDirectory:
@@ -32,9 +28,12 @@ class ShardDirectory:
         self._namespace = Namespace(endpoints.namespace)
         self._ray_namespace = ray_namespace
 
+    def actor_name(self, shard: int) -> str:
+        return self._namespace.actor(f"shard-{shard}")
+
     def shard(self, shard: int) -> RemoteShard:
         """Return a shard by its name. It may be gone for good: callers wait a second, then read the map."""
-        return RemoteShard(self._namespace.actor(f"shard-{shard}"), self._ray_namespace, _PATIENCE_SECONDS)
+        return RemoteShard(self.actor_name(shard), self._ray_namespace, _PATIENCE_SECONDS)
 
     async def read(self) -> ShardMap:
         """Return the map. Raises ShardMapUnavailableError."""

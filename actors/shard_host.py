@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from actors.model_groups import GroupBirth, counters_plan, model_plan
 from actors.paced_snapshots import PacedSnapshots
-from actors.shard_directory import ShardMapUnavailableError
+from actors.shard_map_store import ShardMapUnavailableError
 from learners.training_settings import TrainingSettings
 from messages.arrays import IntArray
 from messages.updates import (

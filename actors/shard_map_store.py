@@ -12,6 +12,10 @@ from messages.codec import pack, unpack
 from parameter_server.shard_map import ShardMap
 
 
+class ShardMapUnavailableError(Exception):
+    """The store does not answer, or holds no map for this namespace."""
+
+
 class ShardMapStore:
     """One key of a namespace. The map is the authority on who hosts what; shards fit themselves to it."""
 
@@ -24,6 +28,13 @@ class ShardMapStore:
         """Return the map; None where none has been made."""
         packed = await self._redis.get(self._key)
         return None if packed is None else ShardMap.from_wire(unpack(packed))
+
+    async def shards(self) -> list[int]:
+        """Return the shards that host a bucket. Raises ShardMapUnavailableError where there is no map."""
+        known = await self.read()
+        if known is None:
+            raise ShardMapUnavailableError("there is no map of shards")
+        return known.shards
 
     async def change(self, change: Callable[[ShardMap | None], ShardMap]) -> ShardMap:
         """Put what `change` makes of the map, made again if another came in between; returns the new map."""

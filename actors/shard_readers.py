@@ -1,0 +1,100 @@
+"""Reads what changed from every shard there is, each from where it was last read, also when buckets move."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from messages.arrays import BoolArray, IdArray, IntArray
+from messages.identifiers import NUM_BUCKETS, buckets_of
+from messages.updates import ShardDelta
+from parameter_server.dense_parameters import bucket_of_dense
+from parameter_server.shard_map import ShardMap
+
+_START = (-1, "")
+
+
+class DeltaSource(Protocol):
+    """One shard, seen from here."""
+
+    async def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta: ...
+
+
+class ShardReaders:
+    """Cursors by shard and group. Of each shard only those buckets count that the map gives it."""
+
+    def __init__(
+        self, shards: Sequence[DeltaSource] | Callable[[int], DeltaSource], groups: Sequence[str]
+    ) -> None:
+        """shards: those there are for good, or what finds one by its number on the map given to `follow`."""
+        self._groups = list(groups)
+        self._find = shards if callable(shards) else None
+        self._shards = {} if callable(shards) else dict(enumerate(shards))
+        self._cursors: dict[tuple[int, str], tuple[int, str]] = {}
+        self._map: ShardMap | None = None
+
+    @property
+    def follows_map(self) -> bool:
+        return self._find is not None
+
+    @property
+    def must_begin_anew(self) -> bool:
+        """Whether buckets have moved since the last `move_on`: then everything must be read, since a shard
+        that a bucket has left may have been about to tell of a removal."""
+        return not self._cursors
+
+    def follow(self, newest: ShardMap) -> None:
+        """Read from the shards of this map from now on."""
+        assert self._find is not None
+        if self._map is not None and self._map.generation == newest.generation:
+            return
+        self._map = newest
+        self._shards = {shard: self._shards.get(shard) or self._find(shard) for shard in newest.shards}
+        self._cursors.clear()
+
+    async def read(self, *, everything: bool) -> list[tuple[int, ShardDelta]]:
+        """Return the delta of every shard and group, with the shard; cursors stay (`move_on`)."""
+        wanted = [(shard, group) for shard in self._shards for group in self._groups]
+        deltas = await asyncio.gather(
+            *(
+                self._shards[shard].deltas_since(
+                    group, *(_START if everything else self._cursors.get((shard, group), _START))
+                )
+                for shard, group in wanted
+            )
+        )
+        return [(shard, self._own(shard, delta)) for (shard, _), delta in zip(wanted, deltas, strict=True)]
+
+    def move_on(self, shard_deltas: Sequence[tuple[int, ShardDelta]]) -> None:
+        """Read from here next time: what was read has been handed on."""
+        for shard, delta in shard_deltas:
+            self._cursors[shard, delta.group] = (delta.to_version, delta.incarnation)
+
+    def _own(self, shard: int, delta: ShardDelta) -> ShardDelta:
+        return delta if self._map is None else delta_of_buckets(delta, self._map.homes == shard)
+
+
+def delta_of_buckets(delta: ShardDelta, wanted: BoolArray) -> ShardDelta:
+    """Return what belongs to wanted buckets: a shard that a bucket has just left may still tell of it.
+
+    wanted: bool [NUM_BUCKETS].
+    """
+    if wanted.all():
+        return delta
+    assert wanted.shape == (NUM_BUCKETS,)
+
+    def own(ids: IdArray) -> IntArray:
+        return np.flatnonzero(wanted[buckets_of(ids)])
+
+    counters = delta.counters
+    return dataclasses.replace(
+        delta,
+        rows={slot: rows.take(own(rows.ids)) for slot, rows in delta.rows.items()},
+        removed={slot: ids[own(ids)] for slot, ids in delta.removed.items()},
+        dense={name: weights for name, weights in delta.dense.items() if wanted[bucket_of_dense(name)]},
+        counters=None if counters is None else counters.take(own(counters.ids)),
+    )
