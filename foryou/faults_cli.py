@@ -1,4 +1,4 @@
-"""The commands that prove and mend: `foryou chaos`, `foryou rebuild`."""
+"""The commands that prove and mend: `foryou chaos`, `foryou rebuild`, `foryou bench durability`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import typer
 
 from foryou.cli_options import ConfigOption, JsonOption, StateOption, refusing, settings_from
 from foryou.console import print_report, progress_console
+from foryou.experiment_cli import bench_app
 
 
 def register(app: typer.Typer) -> None:
     """Put the commands where all others are."""
     app.command()(chaos)
     app.command()(rebuild)
+    bench_app.command("durability")(bench_durability)
 
 
 def chaos(
@@ -50,3 +52,15 @@ def rebuild(config: ConfigOption = None, state: StateOption = None, as_json: Jso
     ):
         report = run_rebuild_command(settings)
     print_report(report, "Rebuilt", as_json=as_json)
+
+
+def bench_durability(
+    events: Annotated[int, typer.Option(min=100, help="Of each part of the measurement.")] = 5_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure what each services.nats_sync costs, and what SIGKILL of NATS takes with it: nothing."""
+    from foryou.durability_command import run_durability_command
+
+    with progress_console.status("measuring"):
+        report = run_durability_command(events)
+    print_report(report, "Durability", as_json=as_json)
