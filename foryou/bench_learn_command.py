@@ -1,28 +1,76 @@
-"""`foryou bench learn`: how fast events are joined and learned on this machine, and where the time goes."""
+"""`foryou bench learn`: how fast and how soon events are joined and learned, and where the time goes."""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Callable
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
+from actors.connections import EndpointSettings
+from foryou.borrowed_services import borrowed_services
 from foryou.settings import SystemSettings
-from simulations.benchmarks.learn_benchmark import run_learn_benchmark
 from simulations.benchmarks.learning_feed import LearningFeedSettings
 
 
 def run_bench_learn_command(
     settings: SystemSettings,
     *,
-    num_pairs: int = 50_000,
+    num_pairs: int = 30_000,
     num_users: int = 10_000,
+    many_users: int = 1_000_000,
+    offered_per_s: float = 1_000.0,
+    latency_seconds: float = 15.0,
     seed: int = 0,
-    through_system_examples_per_s: float | None = None,
+    through_system: bool = True,
+    say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Return the figures as one flat dict.
 
-    through_system_examples_per_s: as measured at a running system on the same machine; with it `vs_in_memory`
-    is reported. Cost per example is flat where a run with more users reports the same rates.
+    Through the system first, in a namespace of its own, on the running system's services or on ones started
+    for it; then the same work in this process, alone. through_system: False leaves the first out.
     """
+    from simulations.benchmarks.learn_benchmark import run_learn_benchmark
+
     feed = LearningFeedSettings(seed=seed, num_pairs=num_pairs, num_users=num_users)
-    return run_learn_benchmark(
-        feed, settings.training, through_system_examples_per_s=through_system_examples_per_s
-    )
+    rates = _measure_system(settings, feed, offered_per_s, latency_seconds, say) if through_system else None
+    say("in one process")
+    with threadpool_limits(1):  # threads of a matrix product this small only wait for each other
+        return run_learn_benchmark(feed, settings.training, rates=rates, many_users=many_users)
+
+
+def _measure_system(
+    settings: SystemSettings,
+    feed: LearningFeedSettings,
+    offered_per_s: float,
+    latency_seconds: float,
+    say: Callable[[str], None],
+) -> Any:
+    say("starting what it needs")
+    namespace = f"bench-{uuid.uuid4().hex[:8]}"
+    with borrowed_services(settings) as (nats_url, store_url):
+        from actors.cluster import ClusterPlan
+        from simulations.benchmarks.system_rates import measure_system
+
+        plan = ClusterPlan(
+            endpoints=EndpointSettings(
+                nats_url=nats_url,
+                store_url=store_url,
+                namespace=namespace,
+                num_partitions=settings.num_partitions,
+            ),
+            snapshot_root=settings.services.state.resolve() / "snapshots" / namespace,
+            num_shards=settings.shards.count,
+            joiner=settings.joiner,
+            training=settings.training,
+            batching=settings.batching,
+        )
+        return measure_system(
+            plan,
+            feed.model_copy(update={"num_partitions": settings.num_partitions}),
+            settings.streams,
+            offered_per_s=offered_per_s,
+            latency_seconds=latency_seconds,
+            say=say,
+        )

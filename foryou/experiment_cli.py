@@ -185,17 +185,34 @@ def bench_table(
 
 @bench_app.command("learn")
 def bench_learn(
-    pairs: Annotated[int, typer.Option(help="Impressions with their event.")] = 50_000,
+    pairs: Annotated[int, typer.Option(help="Impressions with their event.")] = 30_000,
     users: Annotated[int, typer.Option(help="Whom they belong to.")] = 10_000,
+    many_users: Annotated[int, typer.Option(help="With how many the cost of one is compared.")] = 1_000_000,
+    offered: Annotated[float, typer.Option(help="Events a second while latency is measured.")] = 1_000.0,
+    seconds: Annotated[float, typer.Option(help="How long latency is measured.")] = 15.0,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="Only what one process does, without Ray and broker.")
+    ] = False,
     seed: Annotated[int, typer.Option()] = 0,
     config: ConfigOption = None,
+    state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure joining and learning by stage, beside plain arrays and Vowpal Wabbit."""
+    """Measure joining and learning: through the system, by stage, beside plain arrays and Vowpal Wabbit."""
     from foryou.bench_learn_command import run_bench_learn_command
 
-    with progress_console.status("measuring"):
-        answer = run_bench_learn_command(settings_from(config), num_pairs=pairs, num_users=users, seed=seed)
+    with progress_console.status("measuring") as status:
+        answer = run_bench_learn_command(
+            settings_from(config, state=state),
+            num_pairs=pairs,
+            num_users=users,
+            many_users=many_users,
+            offered_per_s=offered,
+            latency_seconds=seconds,
+            seed=seed,
+            through_system=not in_process,
+            say=lambda step: status.update(f"measuring {step}"),
+        )
     print_report(answer, "Learning", as_json=as_json)
 
 

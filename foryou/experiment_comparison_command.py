@@ -54,7 +54,7 @@ def run_comparison_command(
     """Compare on KuaiRand (path: its folder) and on simulated worlds (preset), and return a flat report.
 
     Writes a plot for each data set, and the tables in Markdown, to `report`. cache: keeps the joined
-    streams between commands of one version; without it they are dropped at the end. hours: of the world's day,
+    streams between commands of one version; without it they are dropped at the end. hours: of the world,
     all of it where left out. Raises ExperimentError.
     """
     if seeds < 1:

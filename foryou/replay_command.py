@@ -13,9 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from threadpoolctl import threadpool_limits
 
 from actors.connections import EndpointSettings
+from foryou.borrowed_services import borrowed_services
 from foryou.console import progress_console
 from foryou.datasets_command import DatasetError, moment_of
-from foryou.local_services import LocalServices, StateFolder
 from foryou.settings import SystemSettings
 from simulations.datasets import open_log
 from simulations.replay_log import LogFormatError, ReplayLog
@@ -92,7 +92,7 @@ def _replay_through_system(
     from simulations.system_replay import replay_through_system
 
     namespace = f"replay-{uuid.uuid4().hex[:8]}"
-    with _ray_and_services(settings) as (nats_url, store_url):
+    with borrowed_services(settings) as (nats_url, store_url):
         plan = ClusterPlan(
             endpoints=EndpointSettings(
                 nats_url=nats_url,
@@ -108,26 +108,6 @@ def _replay_through_system(
             replay=True,
         )
         return replay_through_system(plan, log, settings.streams, factor, advance).as_dict()
-
-
-@contextlib.contextmanager
-def _ray_and_services(settings: SystemSettings) -> Iterator[tuple[str, str]]:
-    """The running system's, where one runs on the state folder; else as much of one as a replay needs."""
-    from foryou.ray_session import ray_session
-
-    state = StateFolder(settings.services.state)
-    running = state.find_running()
-    if running is not None:
-        with ray_session(settings, running.ray_address):
-            yield running.nats_url, running.store_url
-        return
-    services = settings.services
-    with (
-        state,
-        LocalServices(state, services.nats_url, services.store_url, services.nats_sync) as local,
-        ray_session(settings),
-    ):
-        yield local.nats_url, local.store_url
 
 
 @contextlib.contextmanager

@@ -29,8 +29,12 @@ def replay_through_system(
     streams: StreamSettings,
     speed: float | None,
     advance: Callable[[int], None],
+    at_end: Callable[[], None] = lambda: None,
 ) -> ReplayReport:
-    """Replay, wait until every row is learned, report, and leave nothing behind. Ray must be initialized."""
+    """Replay, wait until every row is learned, report, and leave nothing behind. Ray must be initialized.
+
+    at_end: called when all is learned, while the actors still run.
+    """
     asyncio.run(_prepare(plan, streams))
     actors = start_actors(plan)
     try:
@@ -38,9 +42,10 @@ def replay_through_system(
         last = asyncio.run(_publish(plan, log, speed, advance))
         status = _wait_until_learned(actors, last)
         seconds = time.monotonic() - started
+        at_end()
     finally:
         actors.stop()
-        asyncio.run(_clean_up(plan))
+        asyncio.run(clean_up(plan))
     learner = status["learner"]
     return ReplayReport(
         rows=len(log),
@@ -102,7 +107,7 @@ def _wait_until_learned(actors: SystemActors, last: dict[int, int]) -> dict[str,
         time.sleep(_POLL_SECONDS)
 
 
-async def _clean_up(plan: ClusterPlan) -> None:
+async def clean_up(plan: ClusterPlan) -> None:
     async with await Connections.open(plan.endpoints, "replay-end") as connections:
         await delete_streams(connections.js, connections.namespace)
         pattern = connections.namespace.key("*")

@@ -1,7 +1,7 @@
 """How fast one core joins and learns, stage by stage, against the same model on plain arrays and against VW.
 
-Everything runs in this process: what broker, Ray and processes add is the difference to what a running system
-reports, and `through_system` puts that figure beside these.
+Everything here runs in this process; `system_rates.py` measures the same through broker, Ray and processes,
+and its figures stand beside these.
 """
 
 from __future__ import annotations
@@ -17,20 +17,26 @@ import numpy as np
 
 from actors.model_groups import counters_plan, model_plan
 from learners.batch_updates import counter_update, model_update
+from learners.features.schema import USER_SLOT
 from learners.joiner import JoinerSettings, PartitionJoiner
+from learners.ranking_model import slot_dimensions
 from learners.span_cutter import ExamplesMessage, MiniBatch, SpanCutter
 from learners.training_settings import TrainingSettings
 from learners.training_step import TrainingStep
+from messages.arrays import IdArray
 from messages.examples import ExampleBatch, ExamplesHeader
 from messages.feed import FeedMessage
-from messages.updates import COUNTERS_GROUP, Update
+from messages.identifiers import keys_of
+from messages.updates import COUNTERS_GROUP, Rows, Span, Update
 from parameter_server.routing import ShardRouter, assign_buckets
 from parameter_server.shard import ParameterShard
 from simulations.benchmarks.learning_feed import LearningFeedSettings, feed_messages
 from simulations.benchmarks.learning_peers import PlainModel, vw_rows_per_s
+from simulations.benchmarks.system_rates import SystemRates
 
 GROUP = "benchmark"
 BATCH_ROWS = 256
+_COST_PAIRS = 10_000
 
 EncodedExamples = tuple[int, int, ExamplesHeader, bytes]
 
@@ -39,9 +45,14 @@ def run_learn_benchmark(
     settings: LearningFeedSettings,
     training: TrainingSettings,
     *,
-    through_system_examples_per_s: float | None = None,
+    rates: SystemRates | None = None,
+    many_users: int = 1_000_000,
 ) -> dict[str, Any]:
-    """Return one flat dict: rates per second, ratios, milliseconds a step and the share of every stage."""
+    """Return one flat dict: rates per second, ratios, milliseconds a step and the share of every stage.
+
+    rates: as measured through the running parts, whose ratios then are reported too. many_users: with how
+    many the cost of an example is compared.
+    """
     stages = StageClock()
     feed = list(feed_messages(settings))
     encoded = join_feed(feed, settings.num_partitions, stages)
@@ -51,23 +62,64 @@ def run_learn_benchmark(
     num_examples = learn_examples(encoded, training, settings.num_partitions, learning)
     batches = [batch for _, batch in cut(encoded, settings.num_partitions)]
     in_memory = PlainModel(training, batches).examples_per_s()
-    examples_per_s = num_examples / learning.total()
-    measured = through_system_examples_per_s
-    return {
+    vw = vw_rows_per_s(batches)
+    one_process = num_examples / learning.total()
+    shares = StageClock.shares(stages, learning)
+    report = {
         "pairs": settings.num_pairs,
         "users": settings.num_users,
         "examples": num_examples,
         "join_pairs_per_s": settings.num_pairs / joined_seconds,
-        "examples_per_s": examples_per_s,
-        "feed_to_shard_examples_per_s": num_examples / (joined_seconds + learning.total()),
+        "one_process_examples_per_s": one_process,
+        "one_process_feed_to_shard_per_s": num_examples / (joined_seconds + learning.total()),
         "in_memory_examples_per_s": in_memory,
-        "one_process_vs_in_memory": examples_per_s / in_memory,
-        "vs_in_memory": None if measured is None else measured / in_memory,
+        "one_process_vs_in_memory": one_process / in_memory,
         "step_ms": 1_000 * learning.seconds["train"] / len(batches),
-        "vw_rows_per_s": (vw := vw_rows_per_s(batches)),
-        "vs_vw": None if vw is None else examples_per_s / vw,
+        "vw_rows_per_s": vw,
+        "one_process_vs_vw": None if vw is None else one_process / vw,
         "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE", ""),
-        **{f"stage_{name}_share": share for name, share in StageClock.shares(stages, learning).items()},
+        "stages": ", ".join(
+            f"{name} {share:.0%}" for name, share in sorted(shares.items(), key=lambda item: -item[1])
+        ),
+        **{f"stage_{name}_share": share for name, share in shares.items()},
+        **cost_by_users(settings, training, many_users),
+    }
+    return report if rates is None else report | _through_system(rates, in_memory, vw)
+
+
+def cost_by_users(
+    settings: LearningFeedSettings, training: TrainingSettings, many_users: int
+) -> dict[str, float | int]:
+    """Return what an example costs where the table holds few users and where many, and their ratio."""
+    cost = {}
+    for name, users in (("few", settings.num_users), ("many", many_users)):
+        feed = settings.model_copy(
+            update={"num_users": users, "num_pairs": min(settings.num_pairs, _COST_PAIRS)}
+        )
+        encoded = join_feed(list(feed_messages(feed)), feed.num_partitions, StageClock())
+        known = keys_of(f"u{user}" for user in range(users))
+        clock = StageClock()
+        learned = learn_examples(encoded, training, feed.num_partitions, clock, known_users=known)
+        cost[name] = 1e6 * clock.total() / learned
+    return {
+        "users_many": many_users,
+        "us_per_example": cost["few"],
+        "us_per_example_many_users": cost["many"],
+        "cost_many_vs_few_users": cost["many"] / cost["few"],
+    }
+
+
+def _through_system(rates: SystemRates, in_memory: float, vw: float | None) -> dict[str, Any]:
+    return {
+        "examples_per_s": rates.examples_per_s,
+        "vs_in_memory": rates.examples_per_s / in_memory,
+        "vs_vw": None if vw is None else rates.examples_per_s / vw,
+        "joined_events_per_s": rates.joined_events_per_s,
+        "feed_to_shard_events_per_s": rates.feed_to_shard_events_per_s,
+        "event_to_shard_p50_ms": rates.latency.p50_ms,
+        "event_to_shard_p95_ms": rates.latency.p95_ms,
+        "event_to_shard_events": rates.latency.num_events,
+        "accepted_events_per_s": rates.latency.accepted_per_s,
     }
 
 
@@ -122,13 +174,21 @@ def cut(
 
 
 def learn_examples(
-    encoded: list[EncodedExamples], training: TrainingSettings, num_partitions: int, stages: StageClock
+    encoded: list[EncodedExamples],
+    training: TrainingSettings,
+    num_partitions: int,
+    stages: StageClock,
+    *,
+    known_users: IdArray | None = None,
 ) -> int:
-    """Take EXAMPLES to the shards as a learner does, and return how many rows that were."""
+    """Take EXAMPLES to the shards as a learner does, and return how many rows that were.
+
+    known_users: keys of people who have a row before the clock starts, uint64 [n].
+    """
     router = ShardRouter(assign_buckets(2))
     shards = {shard: ParameterShard(shard, router.buckets_of_shard(shard), GROUP) for shard in router.shards}
     for name, plan in (
-        (GROUP, model_plan(training, num_partitions)),
+        (GROUP, model_plan(training, num_partitions + 1)),
         (COUNTERS_GROUP, counters_plan(num_partitions)),
     ):
         for shard in shards.values():
@@ -139,6 +199,11 @@ def learn_examples(
         for shard, part in router.split_update(update).items():
             shards[shard].apply_update(part)
 
+    if known_users is not None:
+        values = np.zeros((len(known_users), slot_dimensions(training.model)[USER_SLOT]), dtype=np.float32)
+        births = {USER_SLOT: Rows(known_users, values)}
+        before = Span(0, 1, feed_position=0, watermark=0.0, examples=0)  # of a partition that sends nothing
+        push(Update(GROUP, 1, {num_partitions: before}, births=births))
     num_rows = 0
     for mini_batch, batch in cut(encoded, num_partitions, stages):
         with stages("pull"):

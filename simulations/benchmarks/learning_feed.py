@@ -18,7 +18,9 @@ _MODEL = ModelVersion("benchmark", "log", 0)
 
 
 class LearningFeedSettings(BaseModel):
-    """num_pairs: impressions, each with its terminal event. pairs_per_message: in one FEED message."""
+    """num_pairs: impressions, each with its terminal event. pairs_per_message: in one FEED message. start: of
+    the stream's time, epoch seconds. run: part of every request's and event's id, so that what is sent later
+    is no duplicate."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,6 +32,8 @@ class LearningFeedSettings(BaseModel):
     num_partitions: int = Field(default=4, ge=1)
     events_per_s: float = Field(default=1_000.0, gt=0)
     """In stream time."""
+    start: float = START
+    run: str = ""
 
 
 def feed_messages(settings: LearningFeedSettings) -> Iterator[tuple[int, float, bytes]]:
@@ -41,16 +45,16 @@ def feed_messages(settings: LearningFeedSettings) -> Iterator[tuple[int, float, 
     users = draws.integers(0, settings.num_users, settings.num_pairs)
     engaged = draws.random(settings.num_pairs) < np.where(users % 8 == videos % 8, 0.8, 0.3)
     waiting: list[list[tuple[RecordKind, object]]] = [[] for _ in range(settings.num_partitions)]
-    time = START
+    time = settings.start
     for number, (user, video) in enumerate(zip(users.tolist(), videos.tolist(), strict=True)):
-        time = START + number / settings.events_per_s
-        user_id, request_id = f"u{user}", f"r{number}"
+        time = settings.start + number / settings.events_per_s
+        user_id, request_id = f"u{user}", f"r{settings.run}{number}"
         partition = partition_of(user_id, settings.num_partitions)
         records = waiting[partition]
         records.append(("impression", _impression(request_id, user_id, time, contents[video])))
         event = {
             "event_type": "view" if engaged[number] else "skip",
-            "event_id": f"e{number}",
+            "event_id": f"e{settings.run}{number}",
             "timestamp": time,
             "user_id": user_id,
             "content_id": f"c{video}",

@@ -67,11 +67,9 @@ def _draw_course(axes: Axes, comparison: Comparison) -> None:
     centres = (np.arange(NUM_PARTS) + 0.5) / NUM_PARTS * 100
     for place, variant in enumerate(variants):
         parts = comparison.parts(variant, head)
-        colour = shades(place / max(1, len(variants) - 1) * 0.9)
+        colour = shades(place / max(1, len(variants) - 1) * 0.85)
         means = np.array([np.nan if part.mean is None else part.mean for part in parts])
-        lows = np.array([np.nan if part.low is None else part.low for part in parts])
         axes.plot(centres, means, "o-", color=colour, markersize=3, linewidth=1.6, label=variant)
-        axes.fill_between(centres, lows, 2 * means - lows, color=colour, alpha=0.1, linewidth=0)
     axes.axhline(0, color="#444444", linewidth=1.2)
     axes.set_xlabel("percent of the run")
-    axes.set_ylabel(f"the same in each tenth, {head}")
+    axes.set_ylabel(f"the same in each tenth of the run, {head}")

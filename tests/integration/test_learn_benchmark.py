@@ -1,10 +1,14 @@
 """The benchmark of learning runs, joins and learns every pair, and its peer learns the same model."""
 
+import pytest
+
 from learners.ranking_model import RankingModelSettings
 from learners.training_settings import TrainingSettings
+from simulations.benchmarks.event_latency import LatencyReport
 from simulations.benchmarks.learn_benchmark import StageClock, cut, join_feed, run_learn_benchmark
 from simulations.benchmarks.learning_feed import LearningFeedSettings, feed_messages
 from simulations.benchmarks.learning_peers import PlainModel
+from simulations.benchmarks.system_rates import SystemRates, slope
 
 FEED = LearningFeedSettings(num_users=40, num_contents=30, num_pairs=600, pairs_per_message=20)
 TRAINING = TrainingSettings(model=RankingModelSettings(hidden=(16, 8), retrieval_dimension=4))
@@ -18,13 +22,26 @@ def test_every_pair_is_joined_and_cut_into_batches_once() -> None:
 
 
 def test_rates_ratios_and_stages_are_reported() -> None:
-    report = run_learn_benchmark(FEED, TRAINING, through_system_examples_per_s=100.0)
+    rates = SystemRates(300.0, 100.0, 80.0, LatencyReport(50.0, 90.0, 1_000, 999.0))
+    report = run_learn_benchmark(FEED, TRAINING, rates=rates, many_users=3_000)
     assert report["examples"] == FEED.num_pairs
     assert report["vs_in_memory"] == 100.0 / report["in_memory_examples_per_s"]
+    assert report["event_to_shard_p95_ms"] == 90.0
     shares = {name: share for name, share in report.items() if name.startswith("stage_")}
     assert {"stage_join_share", "stage_train_share", "stage_push_share"} <= shares.keys()
     assert abs(sum(shares.values()) - 1) < 1e-9
-    assert all(report[name] > 0 for name in ("join_pairs_per_s", "examples_per_s", "step_ms"))
+    for name in ("join_pairs_per_s", "one_process_examples_per_s", "step_ms", "cost_many_vs_few_users"):
+        assert report[name] > 0
+    assert all(not isinstance(value, dict | list) for value in report.values())
+
+
+def test_a_rate_is_that_of_the_middle_of_the_way() -> None:
+    steady = [(float(second), 100 * max(0, second - 5)) for second in range(17)]
+    assert slope(steady, 0, 1_000) == pytest.approx(100)
+    late_first_look = [(second, done) for second, done in steady if done >= 300]
+    assert slope(late_first_look, 0, 1_000) == pytest.approx(100)
+    after_others = [(second, 500 + done) for second, done in steady]
+    assert slope(after_others, 500, 1_500) == pytest.approx(100)
 
 
 def test_the_plain_model_learns() -> None:

@@ -1,0 +1,105 @@
+"""How long an event takes from its offer to the shards, at a steady rate that does not wait for answers.
+
+Latency is counted from the moment an event was due, not from when it could be sent: a system that cannot keep
+up cannot hide it ("coordinated omission": Tene, How not to measure latency).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from actors.cluster import ClusterPlan, SystemActors
+from actors.connections import Connections
+from parameter_server.positions import BucketPositions
+
+_WARM_UP_SHARE = 0.2
+_POLL_SECONDS = 0.01
+_PATIENCE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyReport:
+    """Milliseconds; accepted_per_s: what the broker took, the offered rate where it kept up."""
+
+    p50_ms: float
+    p95_ms: float
+    num_events: int
+    accepted_per_s: float
+
+
+class EventsNeverLearnedError(Exception):
+    """Events did not reach the shards in half a minute."""
+
+
+def measure_latency(
+    plan: ClusterPlan, actors: SystemActors, messages: Sequence[tuple[int, bytes]], offered_per_s: float
+) -> LatencyReport:
+    """Offer one message of one event each 1 / `offered_per_s` seconds, and watch every shard's positions.
+
+    The first fifth warms up and is not counted. Raises EventsNeverLearnedError.
+    """
+    return asyncio.run(_measure(plan, actors, messages, offered_per_s))
+
+
+async def _measure(
+    plan: ClusterPlan, actors: SystemActors, messages: Sequence[tuple[int, bytes]], offered_per_s: float
+) -> LatencyReport:
+    waiting: dict[int, deque[tuple[int, float, int]]] = {}
+    latencies = np.full(len(messages), np.nan)
+    began = time.monotonic()
+    async with await Connections.open(plan.endpoints, "benchmark-latency") as connections:
+        namespace = connections.namespace
+
+        async def offer(number: int, partition: int, data: bytes, due: float) -> None:
+            acknowledged = await connections.js.publish(
+                namespace.feed_subject(partition),
+                data,
+                stream=namespace.feed_stream,
+                timeout=_PATIENCE_SECONDS,
+            )
+            waiting.setdefault(partition, deque()).append((int(acknowledged.seq), due, number))
+
+        async def offer_all() -> float:
+            offers = []
+            for number, (partition, data) in enumerate(messages):
+                due = began + number / offered_per_s
+                if (early := due - time.monotonic()) > 0:
+                    await asyncio.sleep(early)
+                offers.append(asyncio.ensure_future(offer(number, partition, data, due)))
+            await asyncio.gather(*offers)
+            return time.monotonic() - began
+
+        offering = asyncio.ensure_future(offer_all())
+        moved_at = time.monotonic()
+        while not offering.done() or any(waiting.values()):
+            reached = await _feed_positions(actors, plan.model.group)
+            now = time.monotonic()
+            for partition, events in waiting.items():
+                left = deque(event for event in events if event[0] > reached[partition])
+                for sequence, due, number in events:
+                    if sequence <= reached[partition]:
+                        latencies[number] = now - due
+                        moved_at = now
+                waiting[partition] = left
+            if now - moved_at > _PATIENCE_SECONDS:
+                raise EventsNeverLearnedError(f"{sum(map(len, waiting.values()))} events: {actors.status()}")
+            await asyncio.sleep(_POLL_SECONDS)
+        seconds = await offering
+    counted = latencies[round(len(latencies) * _WARM_UP_SHARE) :]
+    p50, p95 = np.quantile(counted, [0.5, 0.95]) * 1_000
+    return LatencyReport(float(p50), float(p95), len(counted), len(messages) / seconds)
+
+
+async def _feed_positions(actors: SystemActors, group: str) -> dict[int, int]:
+    """Return, by partition, up to where every bucket of every shard has learned FEED."""
+    replies: list[BucketPositions] = await asyncio.gather(
+        *(shard.positions.remote(group) for shard in actors.shards.values())
+    )
+    lowest = np.min([positions.feed.min(axis=0) for positions in replies], axis=0)
+    return {partition: int(feed) for partition, feed in enumerate(lowest)}
