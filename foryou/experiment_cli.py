@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from foryou.bench_serving_cli import bench_freshness, bench_serve
+from foryou.bench_serving_cli import register as register_serving_benchmarks
 from foryou.cli_options import (
     ConfigOption,
     JsonOption,
@@ -222,3 +224,5 @@ def bench(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         bench_table()
         bench_learn()
+        bench_serve()
+        bench_freshness()

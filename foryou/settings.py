@@ -121,6 +121,13 @@ def load_settings(
         raise SettingsError(_explain(error, layers)) from error
 
 
+def with_changes(settings: SystemSettings, changes: Mapping[str, Any]) -> SystemSettings:
+    """Return settings with some replaced. changes: nested as in a settings file."""
+    merged = settings.model_dump()
+    _merge(merged, changes)
+    return SystemSettings.model_validate(merged)
+
+
 def _from_file(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())

@@ -102,6 +102,8 @@ class DeltaFollower:
         self._moved = asyncio.Event()
         self._metrics.model_version.labels(self._replica.model_id).set(delta.version.counter)
         now = self._clock()
+        if not delta.full:
+            self._metrics.sync_seconds.observe(max(0.0, now - delta.created_at))
         for partition, position in delta.positions.items():
             if position.examples > before.get(partition, Position()).examples and not delta.full:
                 self._metrics.freshness.observe(max(0.0, now - position.watermark))

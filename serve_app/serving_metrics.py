@@ -85,6 +85,12 @@ class ServingMetrics:
             "Lists of the inverted index, 0 while search is exact.",
             registry=self.registry,
         )
+        self.sync_seconds = Histogram(
+            "foryou_read_to_served_seconds",
+            "Time from when the shards were read for a delta to its effect in this replica.",
+            buckets=_FRESHNESS_BUCKETS,
+            registry=self.registry,
+        )
         self.delta_rows = Counter(
             "foryou_delta_rows", "Rows changed by deltas from the shards.", registry=self.registry
         )
