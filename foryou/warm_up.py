@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from parameter_server.warm_up import warm_up
+from serve_app.pipeline.greedy_slate import greedy_slate
 
 if __name__ == "__main__":
     warm_up()
+    greedy_slate(np.zeros(2), np.eye(2), np.zeros(2, dtype=np.int64), variety=0.5, max_per_creator=1, count=2)

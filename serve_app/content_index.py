@@ -65,7 +65,7 @@ class ContentIndex:
         """Whether there are too many for exact search, or twice as many as the lists were learned from."""
         if self._rebuild is not None or self._num_present <= self._settings.exact_up_to:
             return False
-        return self._inverted is None or self._num_present > 2 * self._num_trained
+        return self._num_present > 2 * self._num_trained
 
     def put(self, rows: IntArray, vectors: FloatArray) -> None:
         """Add or replace vectors, float32 [n, dimension]; rows are unique."""
@@ -86,7 +86,7 @@ class ContentIndex:
         if self._inverted is not None:
             self._inverted.remove(rows)
             if 2 * self._num_present < self._settings.exact_up_to:
-                self._inverted = None
+                self._inverted, self._num_trained = None, 0
         self._note(rows)
 
     def vectors(self, rows: IntArray) -> FloatArray:
@@ -150,6 +150,11 @@ class ContentIndex:
                 rebuild.index.put(part[present], self.vectors(part[present]))
                 yield len(part)
         self._inverted, self._num_trained, self._rebuild = rebuild.index, len(rebuild.rows), None
+
+    def refuse_rebuild(self) -> None:
+        """Search on as before: the vectors lie so that lists do not help. Tried again at twice as many."""
+        assert self._rebuild is not None
+        self._num_trained, self._rebuild = len(self._rebuild.rows), None
 
     def drop_rebuild(self) -> None:
         """Forget a rebuild that failed."""

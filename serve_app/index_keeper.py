@@ -77,6 +77,13 @@ class IndexKeeper:
                 await self._aside(rebuild.add, rows, vectors)
             queries = np.array(list(index.recent_queries), dtype=np.float32).reshape(-1, index.dimension)
             recall = await self._aside(rebuild.calibrate, queries)
+            if not rebuild.is_worth_it:
+                index.refuse_rebuild()
+                logger.warning(
+                    "Search stays as it was: to reach recall %.3f, %d of %d lists would have to be probed.",
+                    recall, *rebuild.probes_and_lists,
+                )  # fmt: skip
+                return
             for _ in index.finish_rebuild():
                 await self._sleep(0)
         except BaseException:

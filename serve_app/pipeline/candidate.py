@@ -130,9 +130,13 @@ class Slate:
         return len(self.order)
 
 
-def outside(keys: IdArray, unwanted: Set[int]) -> BoolArray:
-    """Say which keys are not in a set, bool [n]. For a few hundred keys faster than `numpy.isin`, which
-    sorts."""
-    if not unwanted:
+def outside(keys: IdArray, unwanted: IdArray | Set[int]) -> BoolArray:
+    """Say which keys are not among some others, bool [n]."""
+    if not len(unwanted):
         return np.ones(len(keys), dtype=np.bool_)
-    return np.fromiter((key not in unwanted for key in keys.tolist()), dtype=np.bool_, count=len(keys))
+    if isinstance(unwanted, Set):
+        unwanted = np.fromiter(unwanted, dtype=np.uint64, count=len(unwanted))
+    unwanted = np.sort(unwanted)
+    places = np.minimum(np.searchsorted(unwanted, keys), len(unwanted) - 1)
+    answer: BoolArray = unwanted[places] != keys
+    return answer

@@ -9,10 +9,8 @@ from messages.arrays import DoubleArray, IntArray
 from messages.identifiers import MISSING_KEY
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import ScoredCandidates
-from serve_app.pipeline.creator_cap import CreatorCap
+from serve_app.pipeline.greedy_slate import greedy_slate
 from serve_app.pipeline.top_score_selector import SlateSettings, by_falling_score
-
-_SMALLEST_GAIN = 1e-9
 
 
 class DiverseSlateSettings(BaseModel):
@@ -57,25 +55,20 @@ class DiverseSlateSelector:
         quality = self._settings.quality
         scores = scored.scores[window]
         rewards = quality * (scores - scores.mean()) / (scores.std() + 1e-12)
-        likeness = self._likeness(scored, window)
-        cap = CreatorCap(scored.candidates.creator_keys[window], self._max_per_creator)
-        # Incremental Cholesky: gains[i] is the part of content i that what is placed does not say already.
-        gains = likeness.diagonal().copy()
-        factors = np.zeros((count, len(window)))
-        chosen = np.empty(count, dtype=np.int64)
-        for place in range(count):
-            worth = rewards + (1 - quality) * np.log(np.maximum(gains, _SMALLEST_GAIN))
-            best = int(np.argmax(np.where(cap.open, worth, -np.inf)))
-            chosen[place] = best
-            cap.place(best)
-            pivot = np.sqrt(max(gains[best], _SMALLEST_GAIN))
-            factors[place] = (likeness[best] - factors[:place, best] @ factors[:place]) / pivot
-            gains -= factors[place] ** 2
-        return chosen
+        keys, creators = np.unique(scored.candidates.creator_keys[window], return_inverse=True)
+        creators = np.where(keys[creators] == MISSING_KEY, -1, creators)
+        return greedy_slate(
+            rewards,
+            self._likeness(scored, window),
+            creators,
+            variety=1 - quality,
+            max_per_creator=self._max_per_creator,
+            count=count,
+        )
 
     def _likeness(self, scored: ScoredCandidates, window: IntArray) -> DoubleArray:
         """Return a positive semi-definite matrix of likenesses, float64 [w, w], 1 on its diagonal."""
-        vectors = self._replica.state.index.vectors(scored.candidates.rows[window])[:, :-1].astype(np.float64)
+        vectors = self._replica.state.index.vectors(scored.candidates.rows[window])[:, :-1]
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-12
         categories = scored.contents.category_keys[window]
         same = (categories[:, None] == categories[None, :]) & (categories != MISSING_KEY)

@@ -28,51 +28,50 @@ class ExposurePrices:
         self._step = step
         self._max_price = max_price
         self._max_groups = max_groups
-        self._prices: dict[int, tuple[float, float]] = {}  # group -> reward, price
+        self._groups: IdArray = np.empty(0, dtype=np.uint64)  # rising
+        self._rewards: DoubleArray = np.empty(0)
+        self._prices: DoubleArray = np.empty(0)
 
     def __len__(self) -> int:
-        return len(self._prices)
+        return len(self._groups)
 
     def adjustments(self, groups: IdArray) -> DoubleArray:
         """Return reward less price of each content's group, float64 [n]. groups: uint64 [n]."""
-        if not self._prices:
-            return np.zeros(len(groups))
-        known, inverse = np.unique(groups, return_inverse=True)
-        nets = [reward - price for reward, price in map(self._of, known.tolist())]
-        net: DoubleArray = np.array(nets)[inverse]
-        return net
+        return _looked_up(self._groups, self._rewards - self._prices, groups)
 
     def observe(self, candidates: IdArray, shown: IdArray) -> None:
         """Take in one slate: the groups of all candidates and those of the contents shown, best first.
 
         A place's exposure is 1 / log2(place + 1) (DCG's discount), the slate's adds up to 1.
         """
-        exposure = _shares(shown, 1 / np.log2(np.arange(len(shown)) + 2))
-        supply = _shares(candidates, np.ones(len(candidates)))
-        for group in dict.fromkeys((*self._prices, *exposure, *supply)):
-            reward, price = self._of(group)
-            got = exposure.get(group, 0.0)
-            reward = self._moved(reward, self._min_ratio * supply.get(group, 0.0) - got)
-            price = self._moved(price, got - self._max_share)
-            if reward or price:
-                self._prices[group] = reward, price
-            else:
-                self._prices.pop(group, None)
-        if len(self._prices) > self._max_groups:
-            dearest = sorted(self._prices, key=lambda group: -sum(self._prices[group]))
-            self._prices = {group: self._prices[group] for group in dearest[: self._max_groups]}
+        exposed, exposure = _shares(shown, 1 / np.log2(np.arange(len(shown)) + 2))
+        supplied, supply = _shares(candidates, np.ones(len(candidates)))
+        groups = np.unique(np.concatenate([self._groups, exposed, supplied]))
+        got = _looked_up(exposed, exposure, groups)
+        low = self._min_ratio * _looked_up(supplied, supply, groups)
+        rewards = self._moved(_looked_up(self._groups, self._rewards, groups), low - got)
+        prices = self._moved(_looked_up(self._groups, self._prices, groups), got - self._max_share)
+        kept = np.flatnonzero((rewards > 0) | (prices > 0))
+        if len(kept) > self._max_groups:
+            dearest = np.argsort(-(rewards + prices)[kept], kind="stable")[: self._max_groups]
+            kept = np.sort(kept[dearest])
+        self._groups, self._rewards, self._prices = groups[kept], rewards[kept], prices[kept]
 
-    def _moved(self, value: float, violation: float) -> float:
-        return min(max(value + self._step * violation, 0.0), self._max_price)
-
-    def _of(self, group: int) -> tuple[float, float]:
-        return self._prices.get(group, (0.0, 0.0))
+    def _moved(self, values: DoubleArray, violations: DoubleArray) -> DoubleArray:
+        return np.clip(values + self._step * violations, 0.0, self._max_price)
 
 
-def _shares(groups: IdArray, weights: DoubleArray) -> dict[int, float]:
+def _shares(groups: IdArray, weights: DoubleArray) -> tuple[IdArray, DoubleArray]:
     """Sum weights by group, as shares of all; contents of no group count in the whole alone."""
     known, inverse = np.unique(groups, return_inverse=True)
     sums = np.bincount(inverse, weights=weights, minlength=len(known)) / max(float(weights.sum()), 1e-12)
-    shares = dict(zip(known.tolist(), sums.tolist(), strict=True))
-    shares.pop(MISSING_KEY, None)
-    return shares
+    named = known != MISSING_KEY
+    return known[named], sums[named]
+
+
+def _looked_up(keys: IdArray, values: DoubleArray, wanted: IdArray) -> DoubleArray:
+    """Return the value of each wanted key, float64 [n], 0 where there is none. keys: rising."""
+    if not len(keys):
+        return np.zeros(len(wanted))
+    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[places] == wanted, values[places], 0.0)

@@ -13,4 +13,4 @@ class PreviouslyServedFilter:
     name = "previously_served"
 
     def keep(self, request: RankingRequest, candidates: Candidates) -> BoolArray:
-        return outside(candidates.content_keys, set(request.served.tolist()))
+        return outside(candidates.content_keys, request.served)

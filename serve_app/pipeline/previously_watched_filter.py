@@ -13,4 +13,4 @@ class PreviouslyWatchedFilter:
     name = "previously_watched"
 
     def keep(self, request: RankingRequest, candidates: Candidates) -> BoolArray:
-        return outside(candidates.content_keys, set(request.state.history.tolist()))
+        return outside(candidates.content_keys, request.state.history)

@@ -183,9 +183,7 @@ class TestKeeper:
 
     def test_trains_aside_gives_way_between_steps_and_exports_recall(self) -> None:
         replica = empty_replica(SMALL)
-        names = [f"c{index}" for index in range(50)]
-        draws = np.random.default_rng(0)
-        fill(replica, names, {name: draws.normal(size=3) for name in names})
+        fill(replica, NAMES, apart(40))
         metrics, steps = ServingMetrics(), []
         replica.state.index.search(np.ones((1, 3), np.float32), 5, NONE)
 
@@ -195,6 +193,16 @@ class TestKeeper:
         assert [step for step in steps if step != "request"] == ["train", "add", "calibrate"]
         assert metrics.ann_recall._value.get() == 1.0
         assert metrics.index_lists._value.get() == replica.state.index.inverted.num_lists
+
+    def test_where_lists_do_not_help_search_stays_exact_until_there_are_twice_as_many(self) -> None:
+        replica = empty_replica(SMALL)
+        fill(replica, NAMES[:5], {})
+        replica.state.index.search(np.ones((1, 3), np.float32), 5, NONE)
+
+        asyncio.run(self.keeper(replica, ServingMetrics(), []).tend())
+
+        assert replica.state.index.inverted is None
+        assert not replica.state.index.wants_rebuild
 
     def test_a_training_that_fails_leaves_search_as_it_was_and_is_tried_again(self) -> None:
         replica = empty_replica(SMALL)
@@ -216,6 +224,16 @@ class TestKeeper:
 
         assert steps == []
         assert metrics.ann_recall._value.get() == 1.0
+
+
+NAMES = [f"c{index}" for index in range(1_500)]
+
+
+def apart(num_clusters: int) -> dict[str, list[float]]:
+    """Vectors of all names, in clusters that lie far apart."""
+    draws = np.random.default_rng(0)
+    centres = draws.normal(size=(num_clusters, 3)) * 10
+    return {name: centres[index % num_clusters] + draws.normal(size=3) for index, name in enumerate(NAMES)}
 
 
 def fill(replica, names, vectors) -> None:

@@ -1,0 +1,76 @@
+"""The greedy step of a determinantal point process, compiled: it runs for every place of every slate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from messages.arrays import DoubleArray, IntArray
+
+_SMALLEST_GAIN = 1e-9
+
+
+def greedy_slate(
+    rewards: DoubleArray,
+    likeness: DoubleArray,
+    creators: IntArray,
+    *,
+    variety: float,
+    max_per_creator: int,
+    count: int,
+) -> IntArray:
+    """Compose a slate: at each place what adds most to sum of rewards + variety * log det of likenesses.
+
+    rewards: float64 [w]. likeness: float64 [w, w], positive semi-definite.
+    creators: int64 [w], numbers from 0, -1 for nobody known. A creator at the cap (0 for none) waits until
+    nobody else has anything left. Returns positions, int64 [count], count <= w, in the order of choice.
+    Incremental Cholesky (Chen et al., NeurIPS 2018, arXiv 1709.05135): O(count^2 * w).
+    """
+    placed: IntArray = _compose(
+        np.ascontiguousarray(rewards, dtype=np.float64),
+        np.ascontiguousarray(likeness, dtype=np.float64),
+        np.ascontiguousarray(creators, dtype=np.int64),
+        variety,
+        max_per_creator,
+        count,
+    )
+    return placed
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _compose(
+    rewards: Any, likeness: Any, creators: Any, variety: Any, max_per_creator: Any, count: Any
+) -> Any:
+    size = len(rewards)
+    gains = np.diag(likeness).copy()  # the part of each content that what is placed does not say already
+    factors = np.zeros((count, size))
+    free = np.ones(size, dtype=np.bool_)
+    shown = np.zeros(size, dtype=np.int64)  # by creator
+    capped = max_per_creator > 0
+    placed = np.empty(count, dtype=np.int64)
+    for place in range(count):
+        best, most = -1, -np.inf
+        while best < 0:
+            for index in range(size):
+                creator = creators[index]
+                if not free[index] or (capped and creator >= 0 and shown[creator] >= max_per_creator):
+                    continue
+                worth = rewards[index] + variety * np.log(max(gains[index], _SMALLEST_GAIN))
+                if best < 0 or worth > most:
+                    best, most = index, worth
+            if best < 0:
+                capped = False  # only creators at the cap are left: they come in again
+        placed[place] = best
+        free[best] = False
+        if creators[best] >= 0:
+            shown[creators[best]] += 1
+        pivot = np.sqrt(max(gains[best], _SMALLEST_GAIN))
+        for index in range(size):
+            shared = likeness[best, index]
+            for before in range(place):
+                shared -= factors[before, best] * factors[before, index]
+            factors[place, index] = shared / pivot
+            gains[index] -= factors[place, index] ** 2
+    return placed
