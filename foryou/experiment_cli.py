@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
     register_comparisons(experiment_app)
     app.add_typer(experiment_app, name="experiment")
     app.add_typer(bench_app, name="bench")
+    register_serving_benchmarks(bench_app)
     app.add_typer(evaluate_app, name="evaluate")
 
 
