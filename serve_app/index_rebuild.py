@@ -22,7 +22,8 @@ _SEED = 0
 class ContentIndexSettings(BaseModel):
     """exact_up_to: contents up to which search is exact (0.3 ms each of a request's three searches); above,
     an inverted index is trained aside. min_recall: what its searches must reach when it is made, by probing
-    as many lists as that takes. lists_per_root: lists, as a multiple of the square root of the number of contents."""
+    as many lists as that takes. lists_per_root: lists, as a multiple of the square root of the contents'
+    number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
