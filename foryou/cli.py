@@ -24,6 +24,7 @@ from foryou.config_import_cli import config_app
 from foryou.console import print_report, progress_console, result_console
 from foryou.experiment_cli import register as register_experiment_commands
 from foryou.faults_cli import register as register_fault_commands
+from foryou.operations_cli import register as register_operations_commands
 from foryou.snapshot_cli import snapshot_app
 from foryou.weights_cli import weights_app
 
@@ -37,6 +38,7 @@ content_app = typer.Typer(help="The catalogue.", no_args_is_help=True)
 app.add_typer(content_app, name="content")
 
 register_experiment_commands(app)
+register_operations_commands(app)
 register_fault_commands(app)
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(weights_app, name="weights")

@@ -1,8 +1,8 @@
-"""What `foryou status` shows a person: what serves, how far it has learned, and how each part is."""
+"""What `foryou status` and `foryou nodes` show a person: what serves, what it has learned, how each part is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -50,3 +50,17 @@ def _shard_facts(worker: Mapping[str, Any]) -> str:
     rows, size = (sum(table[name] for table in tables) for name in ("rows", "bytes"))
     restored = ", restored from a snapshot" if worker.get("restored") else ""
     return f"{rows:,} rows in {len(tables)} tables, {size / 1024**2:,.1f} MiB{restored}"
+
+
+def draw_nodes(nodes: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Return the view of what `actors.node_reader.Node.report` says of each node."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for heading in ("node", "address", "", "cpus", "for", "runs"):
+        table.add_column(heading)
+    for node in nodes:
+        state = Text("runs", style="green") if node["alive"] else Text("gone", style="red")
+        kinds = ", ".join(node["kinds"]) or ("head" if node["head"] else "")
+        table.add_row(
+            node["id"][:8], node["address"], state, f"{node['cpus']:g}", kinds, ", ".join(node["parts"])
+        )
+    return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -159,6 +160,8 @@ def test_a_command_on_the_head_gets_the_addresses_of_the_services_there(tmp_path
         "FORYOU_SERVICES__NATS_URL=nats://nats-secret@192.0.2.10:4222",
         "FORYOU_SERVICES__STORE_URL=redis://:store-secret@192.0.2.10:6379/0",
         "FORYOU_HTTP__HOST=0.0.0.0",
+        "FORYOU_HTTP__REPLICAS=2",
+        "FORYOU_PLACEMENT__SHARD=shard",
         "RAY_ADDRESS=127.0.0.1:6390",
     } <= set(said)
 
@@ -204,3 +207,18 @@ def test_services_on_the_head_ask_for_their_secrets_and_start_once(tmp_path: Pat
         for process in processes:
             process.terminate()
         psutil.wait_procs(processes, timeout=10)
+
+
+def test_the_cluster_at_its_least_has_the_nodes_that_the_settings_ask_for(azure: Config) -> None:
+    from foryou.deployment import missing_nodes
+    from foryou.settings import load_settings
+
+    said = (CLUSTERS / "foryou.sh").read_text()
+    environment = dict(re.findall(r'export (FORYOU_\w+)="\$\{\1:-(\w+)\}"', said))
+    settings = load_settings(environment=environment)
+    there: dict[str, float] = {}
+    for node_type in azure["available_node_types"].values():
+        for resource, amount in node_type["resources"].items():
+            there[resource] = there.get(resource, 0) + amount * node_type.get("min_workers", 1)
+    assert settings.placement.shard == "shard"
+    assert not missing_nodes(settings.placement, settings.shards.count, settings.http.replicas, there)
