@@ -33,7 +33,7 @@ async def take_epoch(connections: Connections, work: str, held: int = 0) -> int:
     et al. 2014): a store that lost its tail, or everything, still gives higher ones than before, and so does
     a clock that was set back.
     """
-    key = _key(connections, work)
+    key = epoch_key(connections, work)
     now = int(time.time() * 1e3)
     epoch = int(await connections.redis.eval(_CLAIM, 1, key, held, now))
     if not epoch:
@@ -43,11 +43,12 @@ async def take_epoch(connections: Connections, work: str, held: int = 0) -> int:
 
 async def ensure_owner(connections: Connections, epochs: Mapping[str, int]) -> None:
     """Raise OvertakenError if somebody came after any of these epochs. epochs: by work."""
-    taken = await connections.redis.mget([_key(connections, work) for work in epochs])
+    taken = await connections.redis.mget([epoch_key(connections, work) for work in epochs])
     for (work, held), now in zip(epochs.items(), taken, strict=True):
         if int(now or 0) > held:
             raise OvertakenError(f"{work}: another owner came after epoch {held}")
 
 
-def _key(connections: Connections, work: str) -> str:
+def epoch_key(connections: Connections, work: str) -> str:
+    """Name the store's key of the highest epoch taken."""
     return connections.namespace.key("epoch", work)

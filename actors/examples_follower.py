@@ -99,6 +99,11 @@ class ExamplesFollower:
         )
         self._first_waiting_since = 0.0
 
+    @property
+    def buckets_agree(self) -> bool:
+        """Whether every bucket stands at the start of the next mini-batch."""
+        return self._cutter.buckets_agree
+
     async def next(self) -> MiniBatch | None:
         """Return the next mini-batch, or None where there is nothing to do yet."""
         await self._read()

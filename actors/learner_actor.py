@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
 from pydantic import BaseModel, ConfigDict
 
+from actors.admissions import Admissions
 from actors.background import BackgroundTask
 from actors.connections import Connections, EndpointSettings
 from actors.epochs import take_epoch
 from actors.examples_follower import NEEDS_OPERATOR, BatchingSettings, ExamplesFollower
 from actors.learner_progress import LearnerProgress
 from actors.parameter_client import ParameterClient
-from actors.streams import stream_incarnation
+from actors.quarantine_store import QuarantineStore
+from actors.streams import StreamTrimmedError, stream_incarnation
 from learners.batch_updates import counter_update, model_update
 from learners.learning_guard import LearningGuard
 from learners.skip_sampling import sample_skips
 from learners.span_cutter import MiniBatch
 from learners.training_settings import TrainingSettings
-from messages.codec import pack
 from messages.examples import ExampleBatch
 from messages.promises import Promises
-from messages.updates import COUNTERS_GROUP
+from messages.updates import COUNTERS_GROUP, Span
 
 if TYPE_CHECKING:
     from learners.training_step import StepResult
@@ -99,13 +100,19 @@ class LearnerActor:
                     connections.js, connections.redis, namespace, namespace.examples_stream
                 ),
             )
+            quarantine = QuarantineStore(connections, self._settings.group)
+            admissions = Admissions(connections, quarantine, self._epochs[self._settings.group])
             await follower.reopen()
             while not stop.is_set():
                 mini_batch = await follower.next()
                 if mini_batch is None:
                     continue
                 batch = mini_batch.batch()
+                agree = follower.buckets_agree
                 result = await self._train_or_quarantine(connections, mini_batch, batch)
+                pushed = await self._train_admitted(
+                    admissions, mini_batch.spans, batch, result, may_bind=agree
+                )
                 if self._settings.writes_counters:
                     await self._client.push(counter_update(self._epochs[COUNTERS_GROUP], mini_batch, batch))
                 update = model_update(
@@ -113,10 +120,11 @@ class LearnerActor:
                     self._epochs[self._settings.group],
                     mini_batch,
                     batch,
-                    result,
+                    pushed,
                     self._guard.learning_rate_scale,
                 )
                 if await follower.push(mini_batch, update):
+                    await admissions.learned(mini_batch.spans)
                     self._learned(batch, result)
 
     async def _train_or_quarantine(
@@ -141,10 +149,40 @@ class LearnerActor:
             if verdict.keep:
                 return result
         logger.error("quarantined %d examples: %s", len(batch), verdict.reason)
-        spans = {partition: [span.start, span.end] for partition, span in mini_batch.spans.items()}
-        key = connections.namespace.key("quarantine", self._settings.group)
-        await connections.redis.rpush(key, pack({"spans": spans, "reason": verdict.reason}))
+        quarantine = QuarantineStore(connections, self._settings.group)
+        await quarantine.put_aside(mini_batch.spans, verdict.reason, len(batch))
         return None
+
+    async def _train_admitted(
+        self,
+        admissions: Admissions,
+        spans: Mapping[int, Span],
+        batch: ExampleBatch,
+        result: StepResult | None,
+        *,
+        may_bind: bool,
+    ) -> StepResult | None:
+        """Train what was let in with these spans together with the batch, if that is learned, and unjudged:
+        somebody has looked at it. result: of the batch alone."""
+        from learners.training_step import NonFiniteLossError
+
+        for entry in await admissions.coming_with(spans, may_bind=may_bind):
+            try:
+                admitted = await admissions.batch_of(entry)
+                together = ExampleBatch.concatenate([batch, admitted]) if result is not None else admitted
+                result, batch = await self._train(together), together
+            except (NonFiniteLossError, StreamTrimmedError) as error:
+                logger.error("entry %d of the quarantine cannot be let in: %s", entry.number, error)
+                await admissions.refuse(entry, str(error))
+            else:
+                logger.warning("entry %d of the quarantine is let in: %s", entry.number, entry.reason)
+        return result
+
+    async def _train(self, batch: ExampleBatch) -> StepResult:
+        """Raises NonFiniteLossError."""
+        sampled = sample_skips(batch, self._training.skip_keep_rate)
+        pulled = await self._client.pull(self._step.pull_request(sampled, self._settings.group))
+        return self._step.run(sampled, pulled.values, pulled.dense, pulled.counters)
 
     async def _tell(self, connections: Connections, batch: ExampleBatch, result: StepResult) -> None:
         """Say what the model promised of these rows, also of those that are quarantined then: who compares

@@ -86,6 +86,11 @@ class SpanCutter:
     def num_waiting_messages(self) -> int:
         return sum(len(part.waiting) for part in self._partitions.values())
 
+    @property
+    def buckets_agree(self) -> bool:
+        """Whether all buckets stand at the same position of every partition."""
+        return not any(part.ahead for part in self._partitions.values())
+
     def position(self, partition: int) -> int:
         return self._partitions[partition].position
 
