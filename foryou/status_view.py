@@ -1,4 +1,4 @@
-"""What `foryou status` and `foryou nodes` show a person: what serves, what it has learned, how each part is."""
+"""What `foryou status` and `foryou nodes` show a person: what serves, what it learned, how each part is."""
 
 from __future__ import annotations
 
