@@ -46,7 +46,7 @@ def shard() -> ParameterShard:
 def test_a_full_disk_is_said_and_leaves_nothing_half_written_and_the_next_snapshot_holds_all(
     shard: ParameterShard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    snapshots = PacedSnapshots(shard, tmp_path, 0.5, 2)
+    snapshots = PacedSnapshots(shard, tmp_path, 3_600.0, 2)
     whole = LocalFiles.writing
 
     def full(files: LocalFiles, path: str) -> Any:
@@ -65,6 +65,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written_and_the_next_snapsh
         snapshots.write_now()
     assert restore_latest(new_shard("empty"), tmp_path) is None
     monkeypatch.setattr(LocalFiles, "writing", whole)
+    snapshots.request()
     wait_until(snapshots, lambda: snapshots.failure is None)
     snapshots.close()
     assert restore_latest(new_shard("restored"), tmp_path) is not None
