@@ -30,8 +30,13 @@ class GroupPlan:
 def model_plan(training: TrainingSettings, num_partitions: int) -> GroupPlan:
     """Return the group of one ranking model."""
     rates = slot_learning_rates(training.model)
+    tables = training.model.tables
     slots = {
-        slot: SlotSettings(dimension=dimension, learning_rate=rates[slot])
+        slot: SlotSettings(
+            dimension=dimension,
+            learning_rate=rates[slot],
+            **(tables[slot].model_dump(exclude_unset=True) if slot in tables else {}),
+        )
         for slot, dimension in slot_dimensions(training.model).items()
     }
     return GroupPlan(

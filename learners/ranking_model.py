@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from learners.features.schema import (
     AUDIO_SLOT,
@@ -27,6 +27,7 @@ from learners.features.schema import (
 )
 from learners.model_inputs import NUMPY, Array, InputLayout, ModelInputs, Operations
 from learners.online_scaling import ScalingMethod, initial_statistics
+from learners.table_settings import TableSettings
 from messages.arrays import FloatArray
 from messages.examples import OUTPUTS, WATCH_TIME
 
@@ -73,11 +74,21 @@ class RankingModelSettings(BaseModel):
         AUDIO_SLOT: 0.02,
     }
     """Lower where few rows see much: they need less of a rate to follow, and are surer with less noise."""
+    tables: dict[str, TableSettings] = {}
+    """By slot: its optimizer and initializer, which ids get a row, and how long and how many are kept."""
     dense_learning_rate: float = Field(default=4e-3, gt=0)
     """Of the dense weights (Adam)."""
     retrieval_birth_norm: float = Field(default=0.5, ge=0)
     content_birth_norm: float = Field(default=0.05, ge=0)
     """Lengths of the first rows that a new content gets from its upload."""
+
+    @model_validator(mode="after")
+    def _known_slots(self) -> RankingModelSettings:
+        known = slot_dimensions(self)
+        for field in ("tables", "slot_learning_rates"):
+            if unknown := sorted(set(getattr(self, field)) - set(known)):
+                raise ValueError(f"{field}: no such slots {unknown}; there are {sorted(known)}")
+        return self
 
 
 def slot_dimensions(settings: RankingModelSettings) -> dict[str, int]:

@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 
 from learners.joiner import JoinerSettings
+from learners.ranking_model import RankingModelSettings
+from learners.table_settings import RowAdmission, TableSettings
 from learners.training_settings import TrainingSettings
 from messages.identifiers import keys_of
 from messages.updates import COUNTER_TOTAL_INDEX
 from simulations.in_process import InProcessSettings, InProcessSystem
+from simulations.in_process_learner import MODEL_GROUP
 from simulations.in_process_replay import replay_in_process
 from simulations.kuairand import KuaiRandLog
 from simulations.replay_report import ReplayReport
@@ -73,3 +76,37 @@ def test_progress_is_told_by_window(folder: Path) -> None:
     replay_in_process(log, training=TrainingSettings(), joiner=JoinerSettings(), advance=told.append)
     assert sum(told) == 500
     assert len(told) == 3
+
+
+def test_what_is_admitted_expired_and_evicted_is_the_same_in_every_run(folder: Path) -> None:
+    tables = {
+        "user": TableSettings(admission=RowAdmission(min_count=2, probability=0.5)),
+        "content": TableSettings(max_rows=200),
+        "creator": TableSettings(expire_after_seconds=1_800.0),
+    }
+    training = TrainingSettings(model=RankingModelSettings(tables=tables))
+
+    def run() -> tuple[dict[str, object], ReplayReport]:
+        system = InProcessSystem(InProcessSettings(joiner=JoinerSettings(), training=training))
+        report = system.replay(KuaiRandLog(folder, window_rows=64).windows())
+        kept = [
+            table
+            for shard in system.learner.shards.values()
+            for table in shard.statistics()["groups"][MODEL_GROUP]["tables"].items()
+        ]
+        return {f"{place} {slot}": table for place, (slot, table) in enumerate(kept)}, report
+
+    (first, first_report), (second, second_report) = run(), run()
+    assert first == second
+    assert (first_report.auc_click, first_report.auc_long_view) == (
+        second_report.auc_click,
+        second_report.auc_long_view,
+    )
+
+    def total(slot: str, what: str) -> int:
+        return sum(int(table[what]) for name, table in first.items() if name.endswith(f" {slot}"))  # type: ignore[index]
+
+    assert total("user", "admitted") > 0
+    assert total("creator", "expired") > 0
+    assert total("content", "evicted") > 0
+    assert total("content", "rows") <= 200
