@@ -26,6 +26,7 @@ from foryou.experiment_cli import register as register_experiment_commands
 from foryou.faults_cli import register as register_fault_commands
 from foryou.operations_cli import register as register_operations_commands
 from foryou.quarantine_cli import quarantine_app
+from foryou.scale_cli import scale_app
 from foryou.snapshot_cli import snapshot_app
 from foryou.weights_cli import weights_app
 
@@ -42,6 +43,7 @@ register_experiment_commands(app)
 register_operations_commands(app)
 register_fault_commands(app)
 app.add_typer(snapshot_app, name="snapshot")
+app.add_typer(scale_app, name="scale")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(weights_app, name="weights")
 app.add_typer(config_app, name="config")

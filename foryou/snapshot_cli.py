@@ -1,4 +1,4 @@
-"""`foryou snapshot`: look at what shards have kept, and put it together for another number of them."""
+"""`foryou snapshot`: have shards write down what they hold, look at what they kept, put it together anew."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from foryou.cli_options import ConfigOption, JsonOption, StateOption, refusing, settings_from
-from foryou.console import print_report
+from foryou.console import print_report, progress_console
 
 snapshot_app = typer.Typer(help="Snapshots of the parameter server.", no_args_is_help=True)
 
@@ -23,6 +23,27 @@ def _root(root: str | None, config: Path | None, state: Path | None) -> str:
     from foryou.system_plan import snapshot_root
 
     return str(snapshot_root(settings_from(config, state=state)))
+
+
+@snapshot_app.command("create")
+def create_snapshot(
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds to wait for it.")] = 300.0,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have the running shards write down what they hold now, and say where it is."""
+    from foryou.cluster_session import NoClusterError
+    from foryou.running_endpoints import NotRunningError
+    from foryou.snapshot_create_command import SnapshotCreateError, run_snapshot_create
+
+    settings = settings_from(config, state=state)
+    with (
+        refusing(SnapshotCreateError, NotRunningError, NoClusterError),
+        progress_console.status("writing snapshots"),
+    ):
+        report = run_snapshot_create(settings, timeout=timeout)
+    print_report(report, "Snapshots written", as_json=as_json)
 
 
 @snapshot_app.command("list")

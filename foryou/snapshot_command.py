@@ -1,6 +1,6 @@
 """`foryou snapshot list|inspect|restore`: what is kept of the shards, checked, and chosen to begin from.
 
-`create` asks the running shards and is wired where they are known; these three read and write files alone.
+These three read and write files alone; `create` (`snapshot_create_command.py`) asks the running shards.
 """
 
 from __future__ import annotations
