@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command()(drain)
     app.command()(nodes)
     app.command()(watch)
+    app.command()(size)
 
 
 def deploy(
@@ -129,6 +130,20 @@ def watch(
     print_report(report, "Watched", as_json=as_json)
     if not report["ok"]:
         raise typer.Exit(1)
+
+
+def size(
+    people: Annotated[int, typer.Option("--people", help="Who come on a day.")] = 1_000_000,
+    contents: Annotated[int, typer.Option("--contents", help="That can be shown.")] = 1_000_000,
+    feeds: Annotated[float, typer.Option("--feeds", help="Of one person on a day.")] = 12.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how large a system must be: the arithmetic of docs/scaling.md."""
+    from foryou.sizing import People, size_for
+
+    found = size_for(People(daily=people, contents=contents, feeds=feeds))
+    report = found.model_dump() | {"beyond_one": ", ".join(found.saturated())}
+    print_report(report, "Size", as_json=as_json)
 
 
 def _running_url(settings: SystemSettings) -> str:
