@@ -38,6 +38,23 @@ def create_model(
     return [LogEntry(time=now, by=by, model_id=model_id, what=f"created as shadow: {origin}", why=(why,))]
 
 
+def tune_model(
+    records: ModelRecords,
+    model_id: str,
+    *,
+    training: TrainingSettings,
+    of_the_system: TrainingSettings,
+    now: float,
+    by: str,
+    why: str,
+) -> list[LogEntry]:
+    """Let a model learn on with other settings of the same sizes. Raises TransitionError for other sizes."""
+    _check_copy(records.training(model_id, of_the_system), training, model_id)
+    spec = records.specs[model_id]
+    records.specs[model_id] = spec.model_copy(update={"training": training})
+    return [LogEntry(time=now, by=by, model_id=model_id, what="settings changed", why=(why,))]
+
+
 def move_model(
     records: ModelRecords, model_id: str, stage: Stage, *, now: float, by: str, why: str
 ) -> list[LogEntry]:
@@ -156,8 +173,8 @@ def _check_copy(source: TrainingSettings, candidate: TrainingSettings, name: str
     same_dense = _shapes(first.dense) == _shapes(second.dense)
     if not (same_dense and first.settings.has_same_layout(second.settings)):
         raise TransitionError(
-            f"a copy of {name} must have its sizes (training.model: dimensions, hidden, user_tower_hidden); "
-            "create it from scratch"
+            f"this takes the sizes of {name} (training.model: dimensions, hidden, user_tower_hidden); for "
+            "others create a model from scratch"
         )
 
 

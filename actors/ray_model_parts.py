@@ -15,6 +15,7 @@ from actors.shard_directory import ShardDirectory
 from learners.training_settings import TrainingSettings
 
 _STATUS_SECONDS = 2.0
+_GONE_SECONDS = 0.1
 
 
 class RayModelParts:
@@ -32,8 +33,8 @@ class RayModelParts:
         self._namespace = namespace
         self._shards = shards
         self._start = start
-        self._learners: dict[str, Any] = {}
-        """Handles, kept because Ray ends an actor that nobody holds."""
+        self._learners: dict[str, tuple[Any, TrainingSettings]] = {}
+        """Handles, kept because Ray ends an actor that nobody holds, and how each learns."""
 
     async def ensure_group(self, group: str, training: TrainingSettings, birth: GroupBirth) -> None:
         await self._tell_shards("ensure_group", group, training, birth)
@@ -48,20 +49,27 @@ class RayModelParts:
         await asyncio.gather(*(actor.call(method, *arguments) for actor in actors))
 
     async def start_learner(self, group: str, training: TrainingSettings) -> None:
-        if self._start is not None and group not in self._learners:
-            self._learners[group] = await asyncio.to_thread(self._start, group, training)
+        if self._start is None:
+            return
+        _, known = self._learners.get(group, (None, training))
+        if known != training:
+            await self.stop_learner(group)
+        if group not in self._learners:
+            self._learners[group] = await asyncio.to_thread(self._start, group, training), training
 
     async def stop_learner(self, group: str) -> None:
         self._learners.pop(group, None)
-        try:
-            learner = ray.get_actor(self._actor_name(group), namespace=RAY_NAMESPACE)
-        except ValueError:
-            return
-        ray.kill(learner)
+        while True:  # until its name is free
+            try:
+                learner = ray.get_actor(self._actor_name(group), namespace=RAY_NAMESPACE)
+            except ValueError:
+                return
+            ray.kill(learner)
+            await asyncio.sleep(_GONE_SECONDS)
 
     def end_learners(self, but: str) -> None:
         """End every learner that was started here, but that of one group, which somebody else ends."""
-        for group, learner in self._learners.items():
+        for group, (learner, _) in self._learners.items():
             if group != but:
                 ray.kill(learner)
 

@@ -137,6 +137,11 @@ class ApiCalls(ABC, Generic[Answer]):
         """Create a candidate; body: settings, copy_weights, by, why."""
         return self._ask(Call("PUT", f"/v1/models/{model_id}", json=body))
 
+    def tune_model(self, model_id: str, settings: Mapping[str, Any], *, by: str, why: str = "") -> Answer:
+        """Change how a model learns."""
+        body = {"settings": dict(settings), "by": by, "why": why}
+        return self._ask(Call("PATCH", f"/v1/models/{model_id}", json=body))
+
     def change_model(self, model_id: str, action: str, *, by: str, why: str = "") -> Answer:
         """Do to a model what `foryou models` names: shadow, canary, promote, stop, retire, ..."""
         return self._ask(Call("POST", f"/v1/models/{model_id}/{action}", json={"by": by, "why": why}))

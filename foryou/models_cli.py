@@ -77,6 +77,23 @@ def create_model(
     print_report(report, f"Created {model}", as_json=as_json)
 
 
+@models_app.command("set")
+def tune_model(
+    model: ModelArgument,
+    changes: Annotated[list[str], typer.Argument(help="KEY=VALUE, like model.learning_rate=0.1.")],
+    why: WhyOption = "",
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change how a model learns; its learner goes on from where it stands."""
+    from foryou.models_command import ModelsError, run_models_set
+
+    with refusing(ModelsError):
+        report = run_models_set(settings_from(config, state=state), model, changes, why=why)
+    print_report(report, f"Changed {model}", as_json=as_json)
+
+
 @models_app.command("rollback")
 def roll_back(
     before: Annotated[

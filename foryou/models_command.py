@@ -54,6 +54,14 @@ def run_models_create(
     )
 
 
+def run_models_set(
+    settings: SystemSettings, model_id: str, changes: Sequence[str], *, why: str
+) -> dict[str, Any]:
+    """Change how a model learns. changes: KEY=VALUE, as `run_models_create` takes them."""
+    changed, by = nested(changes), getpass.getuser()
+    return _ask(settings, lambda client: client.tune_model(model_id, changed, by=by, why=why))
+
+
 def run_models_action(settings: SystemSettings, model_id: str, action: str, *, why: str) -> dict[str, Any]:
     """Do one of ACTIONS."""
     by = getpass.getuser()
@@ -73,12 +81,12 @@ def nested(changes: Sequence[str]) -> dict[str, Any]:
         path, equals, text = change.partition("=")
         *sections, name = path.split(".")
         if not equals or not all((*sections, name)):
-            raise ModelsError(f"--set {change}: write KEY=VALUE, for example model.learning_rate=0.1")
+            raise ModelsError(f"{change}: write KEY=VALUE, for example model.learning_rate=0.1")
         inner = settings
         for section in sections:
             inner = inner.setdefault(section, {})
             if not isinstance(inner, dict):
-                raise ModelsError(f"--set {change}: {section} is set as a value, too")
+                raise ModelsError(f"{change}: {section} is set as a value, too")
         try:
             inner[name] = json.loads(text)
         except json.JSONDecodeError:

@@ -102,6 +102,23 @@ class ModelOperations:
 
         return await self._do(act)
 
+    async def tune(self, model_id: str, *, settings: Mapping[str, Any], by: str, why: str) -> dict[str, Any]:
+        """Let a model learn on with other settings; settings: what changes, nested."""
+
+        def act(records: ModelRecords) -> list[LogEntry]:
+            self._model(records, model_id)
+            return model_commands.tune_model(
+                records,
+                model_id,
+                training=_changed(records.training(model_id, self._training), settings),
+                of_the_system=self._training,
+                now=self._clock(),
+                by=by,
+                why=why,
+            )
+
+        return await self._do(act)
+
     async def move(self, model_id: str, move: str, *, by: str, why: str) -> dict[str, Any]:
         """Change a model's stage; move: one of MOVES."""
 

@@ -41,6 +41,12 @@ class NewModel(Reason):
     copy_weights: bool = True
 
 
+class Tuning(Reason):
+    """settings: what changes of the model's training settings, nested as in `foryou.toml`."""
+
+    settings: dict[str, Any]
+
+
 class Rollback(Reason):
     """before: epoch seconds; where the model's own snapshot is needed it must be older."""
 
@@ -91,6 +97,23 @@ def model_routes(operations: ModelOperations) -> APIRouter:
         except TransitionError as error:
             return problem(409, "model_id", str(error))
         return json_answer(finite(report), 201)
+
+    @router.patch(
+        "/v1/models/{model_id}",
+        summary="Change how a model learns",
+        responses={**_REFUSED, 422: {"description": "A setting is wrong; names it."}},
+    )
+    async def tune_model(model_id: ModelId, body: Tuning) -> Response:
+        """Its learner begins again with the settings, where it stood; sizes cannot change."""
+        try:
+            report = await operations.tune(model_id, settings=body.settings, by=body.by, why=body.why)
+        except UnknownModelError as error:
+            return problem(404, "model_id", str(error))
+        except ModelSettingsError as error:
+            return problem(422, f"settings.{error.field}", error.reason)
+        except TransitionError as error:
+            return problem(409, "settings", str(error))
+        return json_answer(finite(report))
 
     @router.post("/v1/models/rollback", summary="Put production back", responses=_REFUSED)
     async def roll_back(body: Rollback) -> Response:

@@ -151,3 +151,12 @@ def test_what_is_not_allowed_says_so(api: Api) -> None:
     answer = api.act("explode")
     assert answer.status_code == 404
     assert "retire" in answer.json()["detail"][0]["reason"]
+
+
+def test_a_model_learns_on_with_other_settings_of_the_same_sizes(api: Api) -> None:
+    change = {"settings": {"model": {"learning_rate": 0.5}}, "by": "ada", "why": "faster"}
+    assert api.ask("PATCH", "/v1/models/production", change).status_code == 200
+    assert api.ask("GET", "/v1/models/production").json()["training"]["model"]["learning_rate"] == 0.5
+    wider = {"settings": {"model": {"hidden": [8]}}}
+    assert api.ask("PATCH", "/v1/models/production", wider).status_code == 409
+    assert api.ask("PATCH", "/v1/models/nobody", change).status_code == 404
