@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from messages.arrays import DoubleArray
 from parameter_server.embedding_table import EmbeddingTable
 from parameter_server.shard import ParameterShard
+from parameter_server.table_state import TableState
 
 NORM_EDGES: tuple[float, ...] = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """Lower bounds of the bins of Euclidean norms; the last is open."""
@@ -41,13 +43,24 @@ def inspect_table(table: EmbeddingTable, now: int) -> dict[str, Any]:
 
     now: stream time, epoch seconds. A row that is not finite counts as the largest and is told apart.
     """
+    all_rows = table.rows.rows_since(-1)
+    starts = range(0, len(all_rows), _SLICE_ROWS)
+    parts = (table.state_of_rows(all_rows[start : start + _SLICE_ROWS]) for start in starts)
+    return _inspect(parts, table.settings.dimension, now)
+
+
+def inspect_state(state: TableState, dimension: int, now: int) -> dict[str, Any]:
+    """Return what `inspect_table` does, of rows that were written down, and their bytes."""
+    size = state.ids.nbytes + state.records.nbytes + state.times.nbytes
+    return {"bytes": size} | _inspect([state], dimension, now)
+
+
+def _inspect(parts: Iterable[TableState], dimension: int, now: int) -> dict[str, Any]:
     norms = np.zeros(len(NORM_EDGES), dtype=np.int64)
     ages = np.zeros(len(AGE_EDGES), dtype=np.int64)
     not_finite = 0
-    all_rows = table.rows.rows_since(-1)
-    for start in range(0, len(all_rows), _SLICE_ROWS):
-        state = table.state_of_rows(all_rows[start : start + _SLICE_ROWS])
-        values = state.records[:, : table.settings.dimension].astype(np.float64)
+    for state in parts:
+        values = state.records[:, :dimension].astype(np.float64)
         of_rows = np.sqrt(np.square(values).sum(axis=1))
         not_finite += int((~np.isfinite(of_rows)).sum())
         norms += _binned(of_rows, NORM_EDGES)

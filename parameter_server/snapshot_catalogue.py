@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from parameter_server.inspection import inspect_state
 from parameter_server.snapshot_files import SnapshotRoot, open_files
 from parameter_server.snapshot_format import DamagedSnapshotError, read_manifest, snapshot_directories
 from parameter_server.snapshot_restore import chain_of, read_snapshot, sound_manifests
@@ -40,7 +41,7 @@ def list_snapshots(root: SnapshotRoot) -> list[dict[str, Any]]:
 
 
 def inspect_snapshot(root: SnapshotRoot, directory: str) -> dict[str, Any]:
-    """Read a snapshot whole, checking every byte, and say what it holds.
+    """Read a snapshot whole, checking every byte, and say what it holds, also how large and old rows are.
 
     directory: as `list_snapshots` names it. Raises DamagedSnapshotError where it, or what it builds on, is
     not what was written.
@@ -59,6 +60,10 @@ def inspect_snapshot(root: SnapshotRoot, directory: str) -> dict[str, Any]:
             "rows": {slot: len(table.ids) for slot, table in state.slots.items()},
             "dimensions": {slot: settings.dimension for slot, settings in state.settings.slots.items()},
             "candidates": {slot: len(table.candidates.ids) for slot, table in state.slots.items()},
+            "tables": {
+                slot: inspect_state(table, state.settings.slots[slot].dimension, state.clock)
+                for slot, table in state.slots.items()
+            },
             "dense": {weights: list(dense.values.shape) for weights, dense in state.dense.items()},
             "counters": None if state.counters is None else len(state.counters),
             "positions": {partition: position.examples for partition, position in positions.items()},
