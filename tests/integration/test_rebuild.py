@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from actors.archive_actor import ArchiveActor
 from actors.archive_files import ArchiveSettings
@@ -16,6 +17,8 @@ from actors.catalogue import Catalogue
 from actors.connections import Connections, EndpointSettings
 from actors.joiner_actor import JoinerActor
 from actors.state_rebuild import RebuildError
+from foryou.cli import app
+from foryou.local_services import StateFolder
 from foryou.rebuild_command import run_rebuild_command
 from foryou.settings import SystemSettings, load_settings
 from learners.joiner import JoinerSettings
@@ -166,3 +169,10 @@ def test_what_is_neither_in_the_stream_nor_archived_is_named(
     asyncio.run(trim_streams(endpoints))
     with pytest.raises(RebuildError, match=r"1 to \d+ are neither there nor in the archive"):
         run_rebuild_command(settings_for(endpoints, tmp_path / "state", None))
+
+
+def test_while_a_system_runs_on_the_folder_nothing_is_rebuilt(tmp_path: Path) -> None:
+    with StateFolder(tmp_path):
+        refused = CliRunner().invoke(app, ["rebuild", "--state", str(tmp_path)])
+    assert refused.exit_code == 2
+    assert "another foryou runs on" in refused.stderr
