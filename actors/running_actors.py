@@ -10,9 +10,9 @@ from typing import Any
 
 from actors.names import RAY_NAMESPACE, Namespace
 
-_ROLE = re.compile(r"(keeper|models|joiner|learner(-.+)?|counter-writer|model|archive|shard-\d+)(-\d+)?")
+_ROLE = re.compile(r"(keeper|models|joiner|learner(-.+)?|counter-writer|model|archive|shard-\d+)")
 _STOP_ORDER = ("keeper", "models", "joiner", "learner", "counter-writer", "model", "archive", "shard")
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 35.0  # the keeper ends the move that is under way
 _SNAPSHOT_SECONDS = 300.0
 _GONE_SECONDS = 30.0
 _POLL_SECONDS = 0.1

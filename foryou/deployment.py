@@ -28,7 +28,7 @@ from foryou.deployment_log import (
     text_digest,
 )
 from foryou.settings import SystemSettings
-from foryou.system_plan import cluster_plan, endpoints_of, feed_application
+from foryou.system_plan import cluster_plan, endpoints_of, feed_application, prepare_services
 
 if TYPE_CHECKING:
     from ray import serve
@@ -137,10 +137,11 @@ def bring_up(
 
     endpoints = check_for_a_cluster(settings)
     namespace = Namespace(endpoints.namespace)
-    plan = cluster_plan(settings, endpoints, detached=True)
     code = code_digest()
-    planned = text_digest(plan.model_dump_json() + code)
-    asyncio.run(_prepare(endpoints, settings))
+    # Of the settings alone: another model in production is no reason to start anew.
+    planned = text_digest(cluster_plan(settings, endpoints, detached=True).model_dump_json() + code)
+    records = asyncio.run(prepare_services(settings, endpoints))
+    plan = cluster_plan(settings, endpoints, detached=True, records=records)
     deployments = read_deployments(endpoints)
     running = find_actors(namespace)
     is_same = bool(deployments) and deployments[-1].actors == planned and "joiner" in running

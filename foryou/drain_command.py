@@ -15,7 +15,7 @@ from foryou.cluster_session import cluster_session
 from foryou.settings import SystemSettings
 
 _POLL_SECONDS = 0.5
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 40.0
 
 
 class DrainError(Exception):
@@ -103,7 +103,7 @@ def _move_actors(namespace: Namespace, node: Node, say: Callable[[str], None]) -
             continue
         say(f"moving {role}")
         method = handle.write_snapshot if role.startswith("shard-") else handle.stop
-        ray.get(method.remote(), timeout=_STOP_SECONDS * (10 if role.startswith("shard-") else 1))
+        ray.get(method.remote(), timeout=_STOP_SECONDS * (5 if role.startswith("shard-") else 1))
         ray.kill(ray.get_actor(namespace.actor(role), namespace=RAY_NAMESPACE), no_restart=False)
         moved.append(role)
     return moved
