@@ -98,6 +98,11 @@ class Demo:
         tracker = self._record.engagement
         return {arm: tracker.series(arm) for arm in tracker.arms}
 
+    @property
+    def num_failures(self) -> int:
+        """How many requests were refused or not answered."""
+        return self._record.all_failures
+
     def stop(self) -> None:
         """End the run after the visits under way."""
         self._stopped.set()

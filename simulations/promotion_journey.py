@@ -1,0 +1,147 @@
+"""Models on a running system while simulated people scroll: a better one, a worse one, one that goes bad.
+
+The simulator knows which is which: production begins at rates at which it hardly learns, the better
+candidate learns as it should, the worse one begins knowing nothing and learns nothing, and in the end
+production's rates are multiplied so that it falls apart. All decisions are the rules' own; only the worse one
+is put before people by hand, since as a shadow its predictions would have stopped it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from simulations.demo import Demo
+
+BY = "the experiment"
+_LOOK_SECONDS = 0.25
+_MULTIPLE = 100.0
+
+
+class JourneyError(Exception):
+    """Something did not come about in time, or the API refused; the text says what."""
+
+
+@dataclass(slots=True)
+class JourneyReport:
+    """Seconds from each command to what followed of it. words: the rules' reasons, by step."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {f"seconds_{step}": round(seconds, 1) for step, seconds in self.seconds.items()} | {
+            f"why_{step}": words for step, words in self.words.items()
+        }
+
+
+class PromotionJourney:
+    """One journey over the HTTP API. patience_seconds: for each step."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        learning: dict[str, Any],
+        standing_still: dict[str, Any],
+        *,
+        patience_seconds: float,
+        warm_up_seconds: float = 15.0,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """learning, standing_still: `model` sections of training settings, with rates as they should be, and
+        of next to nothing."""
+        self._http = http
+        self._learning = learning
+        self._standing_still = standing_still
+        self._patience = patience_seconds
+        self._warm_up_seconds = warm_up_seconds
+        self._say = say
+        self.report = JourneyReport()
+
+    async def run(self, demo: Demo) -> JourneyReport:
+        """Let people scroll throughout, and take the steps. Raises JourneyError, DemoFailedError."""
+        scrolling = asyncio.create_task(demo.run())
+        steps = asyncio.create_task(self._steps())
+        try:
+            await asyncio.wait((scrolling, steps), return_when=asyncio.FIRST_COMPLETED)
+            if not steps.done():
+                steps.cancel()
+                await scrolling  # raises why people ceased to scroll
+                raise JourneyError("people ceased to scroll")
+            demo.stop()
+            await scrolling
+            return steps.result()
+        finally:
+            demo.stop()
+            await asyncio.gather(scrolling, steps, return_exceptions=True)
+
+    async def _steps(self) -> JourneyReport:
+        await asyncio.sleep(self._warm_up_seconds)
+        await self._create("better", self._learning, copy=True)
+        await self._until("better_to_canary", "better", "canary")
+        await self._until("better_to_production", "better", "production")
+        await self._create("worse", self._standing_still, copy=False)
+        await self._post("/v1/models/worse/canary", {"by": BY, "why": "to see it stopped"})
+        await self._until("worse_stopped", "worse", "stopped")
+        await asyncio.sleep(self._warm_up_seconds)  # guardrails compare with how it was before
+        bad = {"learning_rate": self._learning["learning_rate"] * _MULTIPLE} | {
+            "slot_learning_rates": {
+                slot: rate * _MULTIPLE for slot, rate in self._learning["slot_learning_rates"].items()
+            },
+            "dense_learning_rate": self._learning["dense_learning_rate"] * _MULTIPLE,
+        }
+        await self._ask("PATCH", "/v1/models/better", {"settings": {"model": bad}, "by": BY})
+        await self._until("bad_production_back", "better", "stopped", or_lineage="b")
+        return self.report
+
+    async def _create(self, model_id: str, model: dict[str, Any], *, copy: bool) -> None:
+        body = {"settings": {"model": model}, "copy_weights": copy, "by": BY}
+        await self._ask("PUT", f"/v1/models/{model_id}", body)
+
+    async def _until(self, step: str, model_id: str, stage: str, or_lineage: str | None = None) -> None:
+        """Wait until the rules have brought a model to a stage, and take down how long and why."""
+        self._say(step.replace("_", " "))
+        started = time.monotonic()
+
+        async def arrived() -> bool:
+            model = await self._ask("GET", f"/v1/models/{model_id}")
+            return model["stage"] == stage or (or_lineage is not None and model["lineage"] == or_lineage)
+
+        await self._wait(arrived, step, model_id)
+        self.report.seconds[step] = time.monotonic() - started
+        changes = (await self._ask("GET", "/v1/model-changes"))["changes"]
+        reasons = [
+            "; ".join(change["why"])
+            for change in changes
+            if change["model_id"] == model_id and change["by"] == "rules"
+        ]
+        self.report.words[step] = reasons[-1] if reasons else ""
+
+    async def _wait(self, arrived: Callable[[], Awaitable[bool]], step: str, model_id: str) -> None:
+        deadline = time.monotonic() + self._patience
+        while not await arrived():
+            if time.monotonic() > deadline:
+                model = await self._ask("GET", f"/v1/models/{model_id}")
+                raise JourneyError(
+                    f"{step} did not come about in {self._patience:.0f} s: {model_id} is in "
+                    f"{model['stage']}, and the rules say: {model['verdict']}"
+                )
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _post(self, path: str, body: dict[str, Any]) -> None:
+        await self._ask("POST", path, body)
+
+    async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            response = await self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise JourneyError(f"{method} {path}: {type(error).__name__} {error}") from error
+        if response.is_error:
+            raise JourneyError(f"{method} {path}: {response.status_code} {response.text[:300]}")
+        answer: dict[str, Any] = response.json()
+        return answer
