@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from messages.identifiers import buckets_of
+from messages.identifiers import NUM_BUCKETS, buckets_of
 from messages.updates import (
     COUNTERS_GROUP,
     CounterRows,
@@ -73,6 +73,10 @@ def update_of(group: str, epoch: int, ranges: dict[int, tuple[int, int]]) -> Upd
         return Update(group, epoch, spans, counters=counters)
     slopes = -counts[:, None].astype(np.float32)
     return Update(group, epoch, spans, rows={"user": RowGradients(ids, slopes, counts.astype(np.uint32))})
+
+
+def shard_of(router: ShardRouter, bucket: int) -> int:
+    return next(shard for shard in router.shards if bucket in router.buckets_of_shard(shard))
 
 
 class ClusterUnderFire(RuleBasedStateMachine):
@@ -168,6 +172,32 @@ class ClusterUnderFire(RuleBasedStateMachine):
     @rule(num_shards=st.integers(1, 3))
     def move_to_another_number_of_shards(self, num_shards: int) -> None:
         self.resize(num_shards)
+
+    @rule(home=st.integers(0, 2), count=st.integers(1, 60), group=st.sampled_from(sorted(GROUPS)))
+    def move_buckets_while_a_learner_goes_by_the_old_map(self, home: int, count: int, group: str) -> None:
+        """Whatever it pushes between the steps of a move, no bucket misses rows that its position covers."""
+        old, source = self.router, self.router.shards[0]
+        if home == source or home not in self.shards:
+            return
+        moving = old.buckets_of_shard(source)[:count]
+        homes = np.array([shard_of(old, bucket) for bucket in range(NUM_BUCKETS)])
+        homes[moving] = home
+
+        def push_by_the_old_map() -> None:
+            start, end = self.next_range(group, 1, 2)
+            if end > start:
+                parts = old.split_update(update_of(group, self.epoch, {1: (start, end)}))
+                for shard, part in parts.items():
+                    self.shards[shard].apply_update(part)
+
+        exported = self.shards[source].export_buckets(moving)
+        push_by_the_old_map()  # the source goes on from where it was copied
+        self.shards[home].import_buckets(exported)
+        push_by_the_old_map()
+        self.router = ShardRouter(homes)
+        push_by_the_old_map()
+        self.shards[source].forget_buckets(moving)
+        push_by_the_old_map()
 
     @invariant()
     def every_bucket_holds_just_what_its_position_says(self) -> None:
