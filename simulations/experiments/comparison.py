@@ -34,6 +34,11 @@ class Comparison:
         pairs = zip(self.curves[variant], self.curves[self.reference], strict=True)
         return Estimate.of([own.whole[head] - other.whole[head] for own, other in pairs])
 
+    def settled_difference(self, variant: str, head: str) -> Estimate:
+        """Return the same difference without the first tenth of the run."""
+        pairs = zip(self.curves[variant], self.curves[self.reference], strict=True)
+        return Estimate.of([own.settled[head] - other.settled[head] for own, other in pairs])
+
     def parts(self, variant: str, head: str) -> list[Estimate]:
         """Return the difference in each tenth of the run, over seeds."""
         own = np.array([curve.parts[head] for curve in self.curves[variant]])
@@ -49,6 +54,7 @@ class Comparison:
                 for name, estimate in (
                     ("auc", self.mean(variant, head)),
                     ("difference", self.difference(variant, head)),
+                    ("settled_difference", self.settled_difference(variant, head)),
                 ):
                     report |= {
                         f"{key}_{name}": estimate.mean,
@@ -64,13 +70,14 @@ class Comparison:
         heads = list(HEADS_COMPARED)
         columns = ["variant", *facts]
         for head in heads:
-            columns += [f"AUC {head}", f"less {self.reference}, {head}"]
+            columns += [f"AUC {head}", f"less {self.reference}, {head}", "without the first tenth"]
         lines = [f"## {title}", "", f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
         for variant in self.curves:
             cells = [variant, *(f"{self.facts[variant][name]:.3g}" for name in facts)]
             for head in heads:
                 cells.append(_interval(self.mean(variant, head), signed=False))
-                cells.append("" if variant == self.reference else _interval(self.difference(variant, head)))
+                differences = (self.difference(variant, head), self.settled_difference(variant, head))
+                cells += ["" if variant == self.reference else _interval(found) for found in differences]
             lines.append(f"| {' | '.join(cells)} |")
         num_seeds = len(self.curves[self.reference])
         return "\n".join([*lines, "", f"Means over {num_seeds} seeds with 95% intervals (Student's t).", ""])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from learners.training_step import StepResult
@@ -15,10 +16,11 @@ HEADS_COMPARED: dict[str, str] = {"click": "engage", "long_view": "long_view"}
 
 @dataclass(frozen=True, slots=True)
 class AucCurve:
-    """whole: by name of HEADS_COMPARED. parts: the same for each tenth of the batches, NaN where a tenth has
-    rows of one class only."""
+    """whole: by name of HEADS_COMPARED. settled: without the first tenth, in which all begins from nothing.
+    parts: the same for each tenth of the batches, NaN where a tenth has rows of one class only."""
 
     whole: dict[str, float]
+    settled: dict[str, float]
     parts: dict[str, list[float]]
 
 
@@ -38,12 +40,15 @@ class ProgressiveAuc:
             self._parts[name][part].add(result.probabilities[rows, head], result.targets[rows, head])
 
     def curve(self) -> AucCurve:
-        whole = {}
-        for name, parts in self._parts.items():
-            total = StreamingAuc()
-            for part in parts:
-                total.merge(part)
-            whole[name] = total.value()
         return AucCurve(
-            whole, {name: [part.value() for part in parts] for name, parts in self._parts.items()}
+            whole={name: _merged(parts) for name, parts in self._parts.items()},
+            settled={name: _merged(parts[1:]) for name, parts in self._parts.items()},
+            parts={name: [part.value() for part in parts] for name, parts in self._parts.items()},
         )
+
+
+def _merged(parts: Sequence[StreamingAuc]) -> float:
+    total = StreamingAuc()
+    for part in parts:
+        total.merge(part)
+    return total.value()

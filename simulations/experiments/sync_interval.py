@@ -36,17 +36,23 @@ def compare_sync_intervals(
     intervals: dict[str, float] = SYNC_INTERVALS,
     say: Say = lambda _: None,
 ) -> Comparison:
-    """Learn every seed's stream once, and score it with the weights that each interval would serve."""
+    """Learn every seed's stream once, and score it with the weights that each interval would serve.
+
+    What is at once here is once a mini-batch: its time in the stream is the reference's `interval_seconds`,
+    and no shorter interval can be told from it.
+    """
     curves: dict[str, list[AucCurve]] = {name: [] for name in (AT_ONCE, *intervals)}
-    facts = {AT_ONCE: {"interval_seconds": 0.0}} | {
-        name: {"interval_seconds": seconds} for name, seconds in intervals.items()
-    }
+    batch_seconds: list[float] = []
     for seed in seeds:
         batches = read_batches(source.prepare(seed))
         say(f"{source.name}, seed {seed}: {len(batches):,} mini-batches")
+        batch_seconds += np.diff([float(batch.times.max()) for batch in batches]).tolist()
         for name, curve in _curves(batches, with_seed(training, seed), intervals).items():
             curves[name].append(curve)
-    return Comparison(AT_ONCE, curves, facts)
+    served = {AT_ONCE: float(np.median(batch_seconds)) if batch_seconds else 0.0, **intervals}
+    return Comparison(
+        AT_ONCE, curves, {name: {"interval_seconds": seconds} for name, seconds in served.items()}
+    )
 
 
 def _curves(

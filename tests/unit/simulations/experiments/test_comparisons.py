@@ -92,7 +92,9 @@ def _at(time: float) -> ExampleBatch:
 def test_differences_are_taken_within_a_seed() -> None:
     def curve(auc: float) -> AucCurve:
         heads = ("click", "long_view")
-        return AucCurve(dict.fromkeys(heads, auc), dict.fromkeys(heads, [auc] * NUM_PARTS))
+        return AucCurve(
+            dict.fromkeys(heads, auc), dict.fromkeys(heads, auc), dict.fromkeys(heads, [auc] * NUM_PARTS)
+        )
 
     comparison = Comparison(
         "a",
@@ -104,6 +106,7 @@ def test_differences_are_taken_within_a_seed() -> None:
     assert difference.high == pytest.approx(0.01)
     report = comparison.report("log")
     assert report["log_b_click_difference_low"] == pytest.approx(0.01)
+    assert report["log_b_long_view_settled_difference"] == pytest.approx(0.01)
     assert report["log_a_click_auc_high"] > 0.9
     assert "| b | 0.7100 [" in comparison.table("A table")
 
