@@ -94,7 +94,12 @@ _COMMON: Mapping[str, _Field] = {
     "request_id": (_is_identifier, 0),
 }
 _CONTENT: Mapping[str, _Field] = {**_COMMON, "content_id": (_is_identifier, 1)}
-_TERMINAL: Mapping[str, _Field] = {**_CONTENT, "watch_duration": (_is_seconds, 0), "long_view": (_is_flag, 0)}
+_TERMINAL: Mapping[str, _Field] = {
+    **_CONTENT,
+    "watch_duration": (_is_seconds, 0),
+    "long_view": (_is_flag, 0),
+    "load_seconds": (_is_seconds, 0),
+}
 _CREATOR: Mapping[str, _Field] = {**_COMMON, "creator_id": (_is_identifier, 1)}
 
 _FIELDS: Mapping[str, Mapping[str, _Field]] = {

@@ -52,6 +52,7 @@ def _check(impression: Impression, shape: FeatureShape) -> None:
         raise InvalidEventError("contents", "an impression shows something")
     contents = impression.contents
     check_column("contents.audio_keys", contents.audio_keys, _KEYS, (num_contents,))
+    check_column("contents.language_keys", contents.language_keys, _KEYS, (num_contents,))
     check_column("contents.durations", contents.durations, _FLOATS, (num_contents,))
     check_column("contents.upload_times", contents.upload_times, _DOUBLES, (num_contents,))
     check_column("contents.tags", contents.tags.values, _KEYS, (len(contents.tags.values),))

@@ -14,6 +14,7 @@ import numpy as np
 
 from learners.bounded_memory import remember
 from learners.decayed_rates import DecayedRates, RatesByKey
+from learners.load_times import LoadTimes
 from learners.packed_keys import pack_keys, unpack_keys
 from learners.user_state_settings import DEFAULT_SETTINGS, PREFERENCE_WEIGHTS, UserStateSettings
 from learners.watch_outcome import ContentTraits, watch_outcome
@@ -40,27 +41,14 @@ class UserState:
     overall, recent: DecayedRates over everything, with the long and with the short half-life. categories,
     creators: the same by key. session_started, last_event_time: epoch seconds, 0 before the first event.
     num_sessions: begun so far, the open one too. session_seconds: the closed sessions' total.
-    session_contents: watchings ended in the open session; num_contents: ever.
+    session_contents: watchings ended in the open session; num_contents: ever. loads: see LoadTimes.
     """
 
     __slots__ = (
-        "_blocked",
-        "_followed",
-        "_hidden",
-        "_history",
-        "_liked",
-        "categories",
-        "creators",
-        "last_event_time",
-        "num_contents",
-        "num_sessions",
-        "overall",
-        "recent",
-        "session_contents",
-        "session_seconds",
-        "session_started",
-        "user_id",
-    )
+        "_blocked", "_followed", "_hidden", "_history", "_liked", "categories", "creators", "last_event_time",
+        "loads", "num_contents", "num_sessions", "overall", "recent", "session_contents", "session_seconds",
+        "session_started", "user_id",
+    )  # fmt: skip
 
     def __init__(self, user_id: str) -> None:
         self.user_id = user_id
@@ -80,6 +68,7 @@ class UserState:
         self.session_seconds = 0.0
         self.session_contents = 0
         self.num_contents = 0
+        self.loads = LoadTimes()
 
     @classmethod
     def empty(cls, user_id: str) -> UserState:
@@ -162,6 +151,8 @@ class UserState:
         terminals = engaged = long_views = 0.0
         if event_type in TERMINAL_EVENT_TYPES:
             outcome = watch_outcome(event, duration)
+            if "load_seconds" in event:
+                self.loads.add(event["load_seconds"])
             if not (event_type == "complete_view" and self._is_newest(content_key)):
                 # Else the player told of one watching twice, as a view and as a complete one.
                 terminals, engaged, long_views = 1.0, float(outcome.engaged), float(outcome.long_view)
@@ -224,6 +215,7 @@ class UserState:
                 self.recent.as_tuple(),
                 [self.session_started, self.last_event_time, self.num_sessions, self.session_seconds],
                 [self.session_contents, self.num_contents],
+                self.loads.as_tuple(),
             ]
         )
 
@@ -231,7 +223,7 @@ class UserState:
     def from_bytes(cls, data: bytes) -> UserState:
         """Decode what `to_bytes` made. Raises MalformedMessageError."""
         wire = unpack(data)
-        if not isinstance(wire, list) or len(wire) != 14 or wire[0] != STATE_FORMAT:
+        if not isinstance(wire, list) or len(wire) not in (14, 15) or wire[0] != STATE_FORMAT:
             raise MalformedMessageError(f"not a user state of format {STATE_FORMAT}")
         try:
             state = cls(wire[1])
@@ -245,6 +237,9 @@ class UserState:
             state.recent = DecayedRates(*wire[11])
             state.session_started, state.last_event_time, state.num_sessions, state.session_seconds = wire[12]
             state.session_contents, state.num_contents = wire[13]
+            state.loads = (
+                LoadTimes(*wire[14]) if len(wire) > 14 else LoadTimes()
+            )  # from before there were any
         except (TypeError, ValueError, struct.error) as error:
             raise MalformedMessageError(f"not a user state: {error}") from error
         return state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +56,8 @@ class ContentFacts:
 class ContentColumns:
     """n contents in the form that features are computed from.
 
-    content_ids: the names, for answers. *_keys: uint64 [n]; MISSING_KEY where unknown. tags: their keys.
+    content_ids: the names, for answers. *_keys: uint64 [n]; MISSING_KEY where unknown. tags: their keys,
+    hashtags of the description among them.
     durations: seconds, float32 [n], NaN where unknown. upload_times: epoch seconds, float64 [n].
     """
 
@@ -66,6 +68,7 @@ class ContentColumns:
     creator_keys: IdArray
     category_keys: IdArray
     audio_keys: IdArray
+    language_keys: IdArray
     tags: IdBags
     durations: FloatArray
     upload_times: DoubleArray
@@ -83,7 +86,8 @@ class ContentColumns:
             creator_keys=keys_of(content.creator_id for content in contents),
             category_keys=keys_of(content.metadata.category for content in contents),
             audio_keys=keys_of(content.metadata.audio_id for content in contents),
-            tags=IdBags.of([keys_of(content.metadata.tags) for content in contents]),
+            language_keys=keys_of(language_name(content.metadata.language) for content in contents),
+            tags=IdBags.of([keys_of(tags_of(content.metadata)) for content in contents]),
             durations=np.array(
                 [
                     np.nan if content.metadata.duration is None else content.metadata.duration
@@ -103,6 +107,7 @@ class ContentColumns:
             creator_keys=self.creator_keys[rows],
             category_keys=self.category_keys[rows],
             audio_keys=self.audio_keys[rows],
+            language_keys=self.language_keys[rows],
             tags=self.tags.take(rows),
             durations=self.durations[rows],
             upload_times=self.upload_times[rows],
@@ -118,6 +123,7 @@ class ContentColumns:
             creator_keys=np.concatenate([part.creator_keys for part in parts]),
             category_keys=np.concatenate([part.category_keys for part in parts]),
             audio_keys=np.concatenate([part.audio_keys for part in parts]),
+            language_keys=np.concatenate([part.language_keys for part in parts]),
             tags=IdBags.concatenate([part.tags for part in parts]),
             durations=np.concatenate([part.durations for part in parts]),
             upload_times=np.concatenate([part.upload_times for part in parts]),
@@ -130,6 +136,7 @@ class ContentColumns:
             "creator_ids": self.creator_ids,
             "categories": self.categories,
             "audio_keys": self.audio_keys,
+            "language_keys": self.language_keys,
             "tags": self.tags.to_wire(),
             "durations": self.durations,
             "upload_times": self.upload_times,
@@ -145,6 +152,9 @@ class ContentColumns:
             creator_keys=keys_of(wire["creator_ids"]),
             category_keys=keys_of(wire["categories"]),
             audio_keys=wire["audio_keys"],
+            language_keys=wire["language_keys"]
+            if "language_keys" in wire
+            else np.zeros_like(wire["audio_keys"]),
             tags=IdBags.from_wire(wire["tags"]),
             durations=wire["durations"],
             upload_times=wire["upload_times"],
@@ -200,6 +210,26 @@ class Uploads:
         return cls(
             contents, IdBags.from_wire(wire["text_keys"]), wire.get("visual", none), wire.get("audio", none)
         )
+
+
+MAX_TAGS = 32
+_HASHTAG = re.compile(r"#(\w+)")
+
+
+def tags_of(metadata: ContentMetadata) -> list[str]:
+    """Return the tags of a content and, in lower case, the hashtags of its description, each once, at most
+    MAX_TAGS."""
+    tags = dict.fromkeys(metadata.tags)
+    if "#" in metadata.description:
+        tags |= dict.fromkeys(hashtag.lower() for hashtag in _HASHTAG.findall(metadata.description))
+    return list(tags)[:MAX_TAGS]
+
+
+def language_name(tag: str) -> str:
+    """Return the name by which a language is a key, whatever the region: `de-AT` and `DE` are one; "" for
+    none."""
+    primary = tag.replace("_", "-").split("-", 1)[0].strip().lower()
+    return f"language={primary}" if primary else ""
 
 
 def words_of(text: str) -> list[str]:

@@ -71,6 +71,8 @@ class _Terminal(_ContentEvent):
     watch_duration: Seconds | None = None
     long_view: bool | None = None
     """Said by a log that has its own definition; left out, the rule in the settings decides."""
+    load_seconds: Seconds | None = None
+    """How long the content took to begin: what the person's network is judged by."""
 
 
 class View(_Terminal):

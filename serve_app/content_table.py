@@ -22,7 +22,7 @@ class ContentTable:
         }
         self._keys = {
             name: GrowingArray(np.uint64)
-            for name in ("content_keys", "creator_keys", "category_keys", "audio_keys")
+            for name in ("content_keys", "creator_keys", "category_keys", "audio_keys", "language_keys")
         }
         self._durations = GrowingArray(np.float32, fill=np.nan)
         self._upload_times = GrowingArray(np.float64)
@@ -98,6 +98,7 @@ class ContentTable:
             creator_keys=self._keys["creator_keys"].values[rows],
             category_keys=self._keys["category_keys"].values[rows],
             audio_keys=self._keys["audio_keys"].values[rows],
+            language_keys=self._keys["language_keys"].values[rows],
             tags=self._tags.take(rows),
             durations=self._durations.values[rows],
             upload_times=self._upload_times.values[rows],

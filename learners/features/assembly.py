@@ -27,10 +27,11 @@ from messages.arrays import FloatArray, IdArray
 from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
 from messages.features import FeatureBatch, IdBags
-from messages.identifiers import MISSING_KEY, mix
+from messages.identifiers import MISSING_KEY, key_of, mix
 from messages.impressions import RequestContext
 from messages.updates import CounterRows
 
+_CONTENT_LANGUAGE = key_of("content_language")
 _BUCKET_KEYS: IdArray = np.array(
     [MISSING_KEY] + [context_key("duration_bucket", str(b)) for b in range(1, NUM_DURATION_BUCKETS + 1)],
     dtype=np.uint64,
@@ -57,7 +58,7 @@ def assemble(
     on_surface = crossed(shared["surface"], np.concatenate([contents.category_keys, buckets]))
     dense = np.empty((n, len(DENSE_FEATURES)), dtype=np.float32)
     dense[:, :NUM_USER_DENSE] = user_dense
-    dense[:, NUM_USER_DENSE:] = pair_dense_features(state, user_dense, contents, now)
+    dense[:, NUM_USER_DENSE:] = pair_dense_features(state, user_dense, contents, now, shared["language"])
     ids = {name: np.full(n, key, dtype=np.uint64) for name, key in shared.items()}
     ids |= {
         "content": contents.content_keys,
@@ -65,6 +66,7 @@ def assemble(
         "category": contents.category_keys,
         "audio": contents.audio_keys,
         "duration_bucket": buckets,
+        "content_language": content_language_keys(contents.language_keys),
         "surface_category": on_surface[:n],
         "surface_duration": on_surface[n:],
     }
@@ -89,6 +91,11 @@ def crossed(key: int | IdArray, keys: IdArray) -> IdArray:
     first = np.asarray(key, dtype=np.uint64)
     pairs = mix(first ^ mix(keys))
     return np.where((keys == MISSING_KEY) | (first == MISSING_KEY), np.uint64(MISSING_KEY), pairs)
+
+
+def content_language_keys(language_keys: IdArray) -> IdArray:
+    """Return the row's key of each content's language, uint64 [n]: another than that of who asks in it."""
+    return crossed(_CONTENT_LANGUAGE, language_keys)
 
 
 def duration_bucket_keys(durations: FloatArray) -> IdArray:

@@ -12,6 +12,7 @@ from learners.features.schema import ENGAGE_PRIOR, LONG_VIEW_PRIOR, PAIR_DENSE_F
 from learners.user_state import UserState
 from messages.arrays import DoubleArray, FloatArray, IdArray, IntArray
 from messages.content import ContentColumns
+from messages.identifiers import MISSING_KEY
 
 NUM_DURATION_BUCKETS = 16
 _STRENGTH = 3.0
@@ -21,11 +22,16 @@ _HOUR = 3_600.0
 
 
 def pair_dense_features(
-    state: UserState, user_dense: FloatArray, contents: ContentColumns, now: float
+    state: UserState,
+    user_dense: FloatArray,
+    contents: ContentColumns,
+    now: float,
+    language_key: int = MISSING_KEY,
 ) -> FloatArray:
     """Compute the columns of PAIR_DENSE_FEATURES, float32 [n, P].
 
     user_dense: the person's own columns, whose rates are crossed with the duration. now: epoch seconds.
+    language_key: of the language they asked in.
     """
     category_keys, category_rows = state.categories.arrays()
     creator_keys, creator_rows = state.creators.arrays()
@@ -45,6 +51,7 @@ def pair_dense_features(
         contents.upload_times,
         contents.tags.lengths(),
         now,
+        same_language(np.uint64(language_key), contents.language_keys),
     )
 
 
@@ -58,6 +65,7 @@ def pair_columns(
     upload_times: DoubleArray,
     num_tags: IntArray,
     now: float | DoubleArray,
+    same_languages: FloatArray,
 ) -> FloatArray:
     """Put the columns of PAIR_DENSE_FEATURES together, float32 [n, P].
 
@@ -80,7 +88,15 @@ def pair_columns(
     columns[:, 17] = log_durations * own_rates[1]
     columns[:, 18] = np.log1p(ages / _HOUR) / 6
     columns[:, 19] = np.minimum(num_tags, 10) / 5
+    columns[:, 20] = same_languages
     return columns
+
+
+def same_language(person: np.uint64 | IdArray, contents: IdArray) -> FloatArray:
+    """Return 1 where a content is in the person's language, -1 where in another, 0 where one is not known,
+    float32 [n]. Keys: of `language_name`; person: one, or n."""
+    known = (contents != MISSING_KEY) & (person != MISSING_KEY)
+    return np.where(known, np.where(contents == person, 1.0, -1.0), 0.0).astype(np.float32)
 
 
 def duration_buckets(durations: FloatArray) -> IntArray:

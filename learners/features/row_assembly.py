@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from learners.features.assembly import crossed, duration_bucket_keys
-from learners.features.content_features import group_columns, pair_columns
+from learners.features.assembly import content_language_keys, crossed, duration_bucket_keys
+from learners.features.content_features import group_columns, pair_columns, same_language
 from learners.features.person_snapshot import PAIR_DTYPE, PERSON_DTYPE, PersonSnapshot
 from learners.features.schema import DENSE_FEATURES, NUM_USER_DENSE, SHARED_ID_FEATURES
 from messages.arrays import AnyArray, DoubleArray, IntArray
@@ -47,6 +47,7 @@ def assemble_rows(
         rows.upload_times,
         rows.tags.lengths(),
         now,
+        same_language(shared["language"], rows.language_keys),
     )
     ids = shared | {
         "content": rows.content_keys,
@@ -54,6 +55,7 @@ def assemble_rows(
         "category": rows.category_keys,
         "audio": rows.audio_keys,
         "duration_bucket": buckets,
+        "content_language": content_language_keys(rows.language_keys),
         "surface_category": crossed(shared["surface"], rows.category_keys),
         "surface_duration": crossed(shared["surface"], buckets),
     }
@@ -75,6 +77,7 @@ class _Contents:
         self.content_keys = np.concatenate([slate.content_keys for slate in slates])[at]
         self.creator_keys = np.concatenate([slate.creator_keys for slate in slates])[at]
         self.category_keys = np.concatenate([slate.category_keys for slate in slates])[at]
+        self.language_keys = np.concatenate([slate.language_keys for slate in slates])[at]
         self.audio_keys = np.concatenate([slate.audio_keys for slate in slates])[at]
         self.durations = np.concatenate([slate.durations for slate in slates])[at]
         self.upload_times = np.concatenate([slate.upload_times for slate in slates])[at]

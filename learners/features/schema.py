@@ -29,6 +29,7 @@ ID_FEATURES: dict[str, str] = {
     "category": CATEGORY_SLOT,
     "audio": AUDIO_SLOT,
     "duration_bucket": CONTEXT_SLOT,
+    "content_language": CONTEXT_SLOT,
     "surface_category": CONTEXT_SLOT,
     "surface_duration": CONTEXT_SLOT,
 }
@@ -80,6 +81,8 @@ USER_DENSE_FEATURES: tuple[str, ...] = (
     "weekday_cos",
     "log_network_speed",
     "network_speed_known",
+    "log_load_time",
+    "load_time_known",
 )
 """Equal in all rows of one request: the first columns of `FeatureBatch.dense`."""
 
@@ -104,6 +107,7 @@ PAIR_DENSE_FEATURES: tuple[str, ...] = (
     "log_duration_x_long_view_rate",
     "log_age",
     "num_tags",
+    "same_language",
 )
 """One person beside one content, and what is fixed of the content: the other columns."""
 

@@ -21,6 +21,7 @@ from learners.features.schema import (
 from learners.user_state import UserState
 from learners.user_state_settings import DEFAULT_SETTINGS
 from messages.arrays import FloatArray, IdArray
+from messages.content import language_name
 from messages.identifiers import key_of
 from messages.impressions import RequestContext
 
@@ -68,6 +69,8 @@ def user_dense_values(state: UserState, context: RequestContext, now: float) -> 
         math.cos(week_angle),
         math.log1p(context.network_speed) / 5 if speed_known else 0.0,
         float(speed_known),
+        state.loads.mean_log / 5 - 1 if state.loads.count else 0.0,
+        float(state.loads.count > 0),
     ]
 
 
@@ -78,7 +81,7 @@ def user_ids(state: UserState, context: RequestContext, now: float) -> dict[str,
         "device": context_key("device", context.device),
         "network": context_key("network", context.network),
         "surface": context_key("surface", context.surface),
-        "language": context_key("language", context.language),
+        "language": key_of(language_name(context.language)),
         "hour": context_key("hour", str(int(now % _DAY // 3_600))),
     }
 

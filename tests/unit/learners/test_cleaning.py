@@ -26,6 +26,7 @@ fields = {
     "content_id": identifiers,
     "creator_id": identifiers,
     "watch_duration": st.sampled_from([0.0, 3.5, 3, -1.0, 86_400.0, 86_401.0, float("nan"), "3", None]),
+    "load_seconds": st.sampled_from([0.0, 0.4, 1, -1.0, float("inf"), None]),
     "long_view": st.sampled_from([True, False, 1, "yes", None]),
     "comment_text": st.sampled_from(["", "nice", " nice", "x" * 4_001, 7]),
     "platform": st.sampled_from(["", "web", "x" * 101]),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from actors.model_groups import model_plan
 from learners.batch_updates import model_update
+from learners.features.schema import DENSE_FEATURES
 from learners.model_inputs import gather_inputs
 from learners.online_scaling import (
     EXTREMES,
@@ -32,7 +33,7 @@ from parameter_server.settings import DenseSettings
 from parameter_server.shard import ParameterShard
 from tests.training_batches import LAYOUT, MODEL, Lookup, batch_of, mixed_batch, rows_of
 
-SPLIT = 43
+SPLIT = len(DENSE_FEATURES)
 SETTINGS = DenseSettings(sums=(MOMENTS,), maxima=(EXTREMES,))
 
 
