@@ -31,6 +31,7 @@ class ModelRegistryStore:
         self._key = namespace.key("models")
         self._log_key = namespace.key("models", "log")
         self._verdicts_key = namespace.key("models", "verdicts")
+        self._read: tuple[bytes, ModelRecords] | None = None
 
     async def ensure(self, now: float) -> ModelRecords:
         """Return the records; of a new system they name one model, which is production."""
@@ -44,16 +45,16 @@ class ModelRegistryStore:
             return await self.load()
 
     async def load(self) -> ModelRecords:
-        """Raises NoModelsError."""
+        """Return what the store says: the records of last time where nothing changed, so do not change them.
+
+        Raises NoModelsError.
+        """
         raw = await self._redis.get(self._key)
         if raw is None:
             raise NoModelsError("no model is registered in this namespace; `foryou up` registers the first")
-        return ModelRecords.from_wire(unpack(raw), self._settings)
-
-    async def load_newer(self, revision: int) -> ModelRecords | None:
-        """Return the records where they have changed since a revision."""
-        records = await self.load()
-        return records if records.revision != revision else None
+        if self._read is None or self._read[0] != raw:
+            self._read = raw, ModelRecords.from_wire(unpack(raw), self._settings)
+        return self._read[1]
 
     async def change(self, act: Callable[[ModelRecords], Sequence[LogEntry]]) -> list[LogEntry]:
         """Read, let `act` change the records, and keep them if nobody else has changed them; else again.

@@ -134,10 +134,7 @@ class FeedIngress:
         def follow(model_id: str, records: ModelRecords) -> FollowedModel:
             return assembly.follow(records.group(model_id), records.training(model_id, own).model)
 
-        kpi_metrics = KpiMetrics(metrics.registry)
-
         def served(records: ModelRecords) -> None:
-            kpi_metrics.show(status.latest.get("models"))
             learners = [learner_role(records.group(name)) for name in records.learning()]
             others = [role for role in worker_roles if not role.startswith("learner")]
             status.use([*others, *learners] if len(others) < len(worker_roles) else others)
@@ -146,14 +143,17 @@ class FeedIngress:
             registry, serving, model.group, first, follow, holdout_share=models.holdout_share, served=served
         )
         self._tasks = [
-            asyncio.create_task(work) for work in (status.run(), self._models.run(), self._tell_pulse())
+            asyncio.create_task(work)
+            for work in (status.run(), self._models.run(), self._tell(status, KpiMetrics(metrics.registry)))
         ]
 
-    async def _tell_pulse(self) -> None:
-        """Tell now and then how this replica ranks; nothing is lost where nobody hears it."""
+    async def _tell(self, status: StatusReader, kpis: KpiMetrics) -> None:
+        """Tell now and then how this replica ranks (nothing is lost where nobody hears it), and show what the
+        actor of models says."""
         subject = self._connections.namespace.pulse_subject
         while True:
             await asyncio.sleep(_PULSE_SECONDS)
+            kpis.show(status.latest.get("models"))
             pulse = self._service.pulse.take()
             if pulse:
                 try:

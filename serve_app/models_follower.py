@@ -53,8 +53,7 @@ class ModelsFollower:
         served: Callable[[ModelRecords], None] = lambda _: None,
         sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep,
     ) -> None:
-        """follow: begins to follow a model by name. served: told what is served
-        after each look."""
+        """follow: begins to follow a model by name. served: told of changes."""
         self._registry = registry
         self._models = models
         self._followed = {first_group: first}
@@ -62,6 +61,7 @@ class ModelsFollower:
         self._holdout_share = holdout_share
         self._served = served
         self._sleep = sleep
+        self._served_last: tuple[int, frozenset[str]] | None = None
         self.last_error: str | None = None
 
     async def run(self) -> None:
@@ -84,9 +84,12 @@ class ModelsFollower:
         for model_id, group in wanted.items():
             if group not in self._followed:
                 self._followed[group] = self._follow(model_id, records)
+        ready = frozenset(group for group in wanted.values() if self._followed[group].serving.is_ready)
+        if self._served_last == (records.revision, ready):
+            return
         serving = dict(self._models.at_hand())
         for model_id, group in wanted.items():
-            if self._followed[group].serving.is_ready:
+            if group in ready:
                 serving[model_id] = self._followed[group].serving
         production = records.production
         if production not in serving:  # its rows are on their way: who answered before goes on
@@ -94,6 +97,7 @@ class ModelsFollower:
         serving = {name: model for name, model in serving.items() if name in wanted or name == production}
         self._models.use(serving, production, records.registry.assignment(self._holdout_share))
         self._let_go(set(wanted.values()), list(serving.values()))
+        self._served_last = records.revision, ready
         self._served(records)
 
     def has_failed(self) -> bool:
