@@ -15,13 +15,16 @@ _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 _PROVEN_SECONDS = 3.0
 """A run that lasts so long has got over what ended the one before."""
+_GRACE_SECONDS = 4.0
+"""A run that was asked to stop and waits for a dead broker or store is cancelled after this."""
 
 
 class BackgroundTask:
     """Runs `main(stop)` on an own event loop until it returns or `stop` is set; begins it again if it fails.
 
-    `main` must find out by itself where to go on. Pauses between runs double, from 0.2 s to 5 s. An error in
-    `stays_down` needs an operator (or says that somebody else does the work now): it ends the task for good.
+    `main` must find out by itself where to go on, also after it was cancelled. Pauses between runs double,
+    from 0.2 s to 5 s. An error in `stays_down` needs an operator (or says that somebody else does the work
+    now): it ends the task for good.
     """
 
     def __init__(
@@ -83,7 +86,7 @@ class BackgroundTask:
         while not stop.is_set():
             self._run_began = time.monotonic()
             try:
-                await self._main(stop)
+                await self._run_once(stop)
                 return
             except self._stays_down as error:
                 logger.exception("%s stays down", self._name)
@@ -99,3 +102,17 @@ class BackgroundTask:
                 await asyncio.wait_for(stop.wait(), pause)
             self._num_restarts += 1
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    async def _run_once(self, stop: asyncio.Event) -> None:
+        running = asyncio.ensure_future(self._main(stop))
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            await asyncio.wait({running}, timeout=_GRACE_SECONDS)
+        stopping.cancel()
+        if running.done():
+            await running
+        else:
+            logger.warning("%s was busy when asked to stop, and is cancelled", self._name)
+            running.cancel()
+            await asyncio.wait({running})

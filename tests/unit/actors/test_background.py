@@ -80,3 +80,18 @@ def test_what_ends_by_itself_has_not_failed() -> None:
     task.start()
     wait_for(lambda: not task.is_running)
     assert task.failure is None
+
+
+def test_a_run_that_waits_for_a_dead_broker_is_cancelled_when_asked_to_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("actors.background._GRACE_SECONDS", 0.01)
+
+    async def main(stop: asyncio.Event) -> None:
+        await asyncio.Event().wait()
+
+    task = BackgroundTask("worker", main)
+    task.start()
+    task.stop()
+    assert not task.is_running
+    assert task.failure is None
