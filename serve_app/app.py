@@ -7,7 +7,6 @@ the tests, the same pipeline in `simulations.in_process`.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,7 +37,6 @@ from actors.user_store import UserStore
 from actors.weight_store import WeightStore
 from learners.ranking_model import RankingModelSettings
 from learners.training_settings import TrainingSettings
-from messages.codec import pack
 from serve_app.feed_service import FeedService
 from serve_app.feed_settings import FeedSettings
 from serve_app.http.app_factory import UNAVAILABLE, create_app
@@ -48,13 +46,11 @@ from serve_app.model_operations import ModelOperations
 from serve_app.models_follower import FollowedModel, ModelsFollower
 from serve_app.operator_changes import OperatorChanges
 from serve_app.pipeline.signal_weights import SignalWeights
+from serve_app.replica_reporter import ReplicaReporter
 from serve_app.serving_metrics import ServingMetrics
 from serve_app.serving_models import ServingModels
 from serve_app.weight_service import WeightService
 
-logger = logging.getLogger(__name__)
-
-_PULSE_SECONDS = 1.0
 _AWAY = (*UNAVAILABLE, StreamUnavailableError, StoreConnectionError, StoreTimeoutError)
 
 
@@ -142,24 +138,17 @@ class FeedIngress:
         self._models = ModelsFollower(
             registry, serving, model.group, first, follow, holdout_share=models.holdout_share, served=served
         )
+        nats = self._connections.nats
+        reporter = ReplicaReporter(
+            self._service.pulse,
+            lambda pulse: nats.publish(namespace.pulse_subject, pulse),
+            KpiMetrics(metrics.registry),
+            lambda: status.latest.get("models"),
+            (NatsError,),
+        )
         self._tasks = [
-            asyncio.create_task(work)
-            for work in (status.run(), self._models.run(), self._tell(status, KpiMetrics(metrics.registry)))
+            asyncio.create_task(work) for work in (status.run(), self._models.run(), reporter.run())
         ]
-
-    async def _tell(self, status: StatusReader, kpis: KpiMetrics) -> None:
-        """Tell now and then how this replica ranks (nothing is lost where nobody hears it), and show what the
-        actor of models says."""
-        subject = self._connections.namespace.pulse_subject
-        while True:
-            await asyncio.sleep(_PULSE_SECONDS)
-            kpis.show(status.latest.get("models"))
-            pulse = self._service.pulse.take()
-            if pulse:
-                try:
-                    await self._connections.nats.publish(subject, pack(pulse))
-                except NatsError as error:
-                    logger.warning("how this replica ranks cannot be told: %s", error)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return create_app(self._service, self._settings.api, _AWAY, self._weights, self._operations)

@@ -1,0 +1,58 @@
+"""A replica tells how it ranked, by model, and a failed ranking counts against its model alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from messages.codec import unpack
+from serve_app.answer_pulse import AnswerPulse
+from serve_app.kpi_metrics import KpiMetrics
+from serve_app.replica_reporter import ReplicaReporter
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.pulses: list[dict[str, Any]] = []
+        self.failure: Exception | None = None
+        self.ticks = iter(range(100))
+        self.pulse = AnswerPulse(timer=lambda: float(next(self.ticks)))
+        self.reporter = ReplicaReporter(
+            self.pulse, self.publish, KpiMetrics(CollectorRegistry()), lambda: None, (ConnectionError,)
+        )
+
+    async def publish(self, data: bytes) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.pulses.append(unpack(data))
+
+    def report(self) -> None:
+        asyncio.run(self.reporter.report())
+
+
+def test_each_model_answers_for_itself() -> None:
+    heard = Heard()
+    with heard.pulse.ranking("production"):
+        pass
+    with pytest.raises(ZeroDivisionError), heard.pulse.ranking("next"):
+        raise ZeroDivisionError
+    heard.report()
+    heard.report()
+    assert heard.pulses == [
+        {
+            "production": {"answers": 1, "failures": 0, "milliseconds": [1000.0]},
+            "next": {"answers": 1, "failures": 1, "milliseconds": [1000.0]},
+        }
+    ]
+
+
+def test_a_broker_that_is_away_stops_nothing() -> None:
+    heard = Heard()
+    heard.failure = ConnectionError("away")
+    with heard.pulse.ranking("production"):
+        pass
+    heard.report()
+    assert heard.pulses == []
