@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import statistics
 import tempfile
 import time
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # Serve reads its flags when imported, so nothing may import 
     from simulations.chaos import ScheduleResult
     from simulations.chaos_faults import Moment
     from simulations.chaos_stream import ChaosStream
+
+logger = logging.getLogger(__name__)
 
 _NUM_MESSAGES = 80
 _NUM_REPLICAS = 2
@@ -71,14 +74,18 @@ class _Cluster:
 
     def run(self, number: int, stream: ChaosStream, moments: list[Moment]) -> ScheduleResult:
         from actors.names import Namespace
-        from simulations.chaos import namespace_running, run_schedule
+        from simulations.chaos import ScheduleResult, namespace_running, run_schedule
         from simulations.chaos_injection import FaultInjector
 
         plan = self._plan(f"chaos-{number}")
         clean = stream.clean_accounts(plan.joiner)
         injector = FaultInjector(Namespace(plan.endpoints.namespace), self._server_pids, self.proxies)
         with namespace_running(plan) as actors, self._served(plan, actors) as base_url:
-            return asyncio.run(run_schedule(plan, base_url, stream, clean, moments, injector))
+            try:
+                return asyncio.run(run_schedule(plan, base_url, stream, clean, moments, injector))
+            except Exception as error:  # the other schedules go on, and this one did not hold
+                logger.exception("schedule %d", number)
+                return ScheduleResult(different=[f"{type(error).__name__}: {error}"])
 
     def _server_pids(self) -> dict[str, int]:
         return {name: server.pid for name, server in self.local.servers.items() if server.pid is not None}

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx
+import ray
 from nats.errors import Error as NatsError
 
 from actors.catalogue import Catalogue
-from actors.cluster import ClusterPlan, start_actors
+from actors.cluster import ClusterPlan, SystemActors, start_actors
 from actors.connections import Connections
 from actors.streams import StreamSettings, delete_streams, ensure_streams
 from messages.feed import FeedMessage
@@ -26,6 +27,8 @@ from simulations.chaos_faults import Fault, Moment
 from simulations.chaos_injection import FaultInjector
 from simulations.chaos_stream import PROBE_PARTITION, Accounts, ChaosStream, contents, people
 from simulations.chaos_watch import FeedProbe, RecoveryWatch
+
+logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_MESSAGES = 0.1
 _LAST_MESSAGES = 4
@@ -84,15 +87,25 @@ async def run_schedule(
 
 
 @contextlib.contextmanager
-def namespace_running(plan: ClusterPlan) -> Iterator[Any]:
-    """Run the actors of one namespace, and leave nothing of it behind. Yields the `SystemActors`."""
+def namespace_running(plan: ClusterPlan) -> Iterator[SystemActors]:
+    """Run the actors of one namespace, and leave nothing of it behind."""
     asyncio.run(_prepare(plan))
     actors = start_actors(plan)
     try:
         yield actors
     finally:
-        actors.stop()
+        _stop(actors)
         asyncio.run(_clean_up(plan))
+
+
+def _stop(actors: SystemActors) -> None:
+    """Stop the actors, and end them where one of them is not there to be stopped."""
+    try:
+        actors.stop()
+    except ray.exceptions.RayError:
+        logger.exception("not all actors could be stopped")
+        for handle in (*actors.workers().values(), *actors.shards.values()):
+            ray.kill(handle)
 
 
 async def _publish(
