@@ -112,7 +112,7 @@ def watch(
 
     settings = settings_from(config, state=state)
     with refusing(WatchError, DeploymentError), progress_console.status("watching") as status:
-        with Client(url or _running_url(settings)) as client:
+        with Client(url or running_url(settings)) as client:
             report = watch_system(
                 client,
                 seconds=seconds_of_span(span),
@@ -146,7 +146,7 @@ def size(
     print_report(report, "Size", as_json=as_json)
 
 
-def _running_url(settings: SystemSettings) -> str:
+def running_url(settings: SystemSettings) -> str:
     from foryou.local_services import StateFolder
     from foryou.watch_command import WatchError
 

@@ -33,3 +33,44 @@ def shards(
     with refusing(ScaleError, NotRunningError), progress_console.status("moving buckets") as status:
         report = run_scale_shards(settings, number, timeout=timeout, say=status.update)
     print_report(report, "Shards", as_json=as_json)
+
+
+@scale_app.command("auto")
+def auto(
+    gigabytes: Annotated[float, typer.Option("--shard-gigabytes", help="What one shard should hold.")] = 12.0,
+    least: Annotated[int, typer.Option("--least", help="Shards, at least.")] = 1,
+    most: Annotated[int, typer.Option("--most", help="Shards, at most.")] = 16,
+    span: Annotated[
+        str | None, typer.Option("--for", help="How long: 90s, 15m, 2h; else until Ctrl-C.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", help="Of the API; default that of the state folder.")
+    ] = None,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the number of shards follow the bytes that they hold, and say whether the learner keeps pace."""
+    import httpx
+
+    from foryou.client import ApiError, Client
+    from foryou.operations_cli import running_url
+    from foryou.running_endpoints import NotRunningError
+    from foryou.scale_auto_command import run_scale_auto
+    from foryou.scale_command import ScaleError, run_scale_shards
+    from foryou.watch_command import WatchError, seconds_of_span
+    from monitoring.scaling_policy import ScalingSettings
+
+    settings = settings_from(config, state=state)
+    with refusing(ValueError, WatchError, ScaleError, NotRunningError, ApiError, httpx.HTTPError):
+        policy = ScalingSettings(least=least, most=most, each=gigabytes * 1e9)
+        seconds = None if span is None else seconds_of_span(span)
+        with Client(url or running_url(settings)) as client, progress_console.status("following") as status:
+            report = run_scale_auto(
+                client,
+                lambda number: run_scale_shards(settings, number, timeout=600.0),
+                policy,
+                seconds=seconds,
+                say=status.update,
+            )
+    print_report(report, "Followed", as_json=as_json)
