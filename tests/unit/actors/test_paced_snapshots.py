@@ -1,89 +1,81 @@
-"""Snapshots now and then, on a disk that may be full."""
+"""Snapshots that are asked for while the shard goes on: the one told holds what was there when asked."""
 
 from __future__ import annotations
 
-import errno
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from actors.model_groups import counters_plan
 from actors.paced_snapshots import PacedSnapshots
 from messages.identifiers import NUM_BUCKETS
-from messages.updates import COUNTERS_GROUP
+from messages.updates import Rows, Span, Update
+from parameter_server.settings import GroupSettings, SlotSettings
 from parameter_server.shard import ParameterShard
-from parameter_server.snapshot_files import LocalFiles
 from parameter_server.snapshots import restore_latest
 
 DEADLINE_SECONDS = 10.0
 
 
-def new_shard(name: str = "shard") -> ParameterShard:
-    return ParameterShard(0, np.arange(NUM_BUCKETS), name)
-
-
-def wait_until(snapshots: PacedSnapshots, condition: Callable[[], bool]) -> None:
-    """Call what a shard calls between its answers until a condition holds."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        snapshots.go_on()
-        time.sleep(0.002)
+@pytest.fixture
+def shard() -> ParameterShard:
+    made = ParameterShard(0, np.arange(NUM_BUCKETS), "life")
+    made.create_group("model", GroupSettings(slots={"user": SlotSettings(dimension=2)}, num_partitions=1), {})
+    return made
 
 
 @pytest.fixture
-def shard() -> ParameterShard:
-    shard = new_shard()
-    plan = counters_plan(2)
-    shard.create_group(COUNTERS_GROUP, plan.settings, plan.dense)
-    return shard
+def snapshots(shard: ParameterShard, tmp_path: Path) -> Iterator[PacedSnapshots]:
+    paced = PacedSnapshots(shard, tmp_path, every_seconds=1e9, num_kept=5)
+    yield paced
+    paced.close()
 
 
-def test_a_full_disk_is_said_and_leaves_nothing_half_written_and_the_next_snapshot_holds_all(
-    shard: ParameterShard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def learn(shard: ParameterShard, message: int) -> None:
+    births = {"user": Rows(np.array([message + 1], dtype=np.uint64), np.ones((1, 2), dtype=np.float32))}
+    shard.apply_update(Update("model", 1, {0: Span(message, message + 1, 0, 0.0, 1)}, births=births))
+
+
+def written(snapshots: PacedSnapshots, ticket: int) -> str:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while (location := snapshots.location(ticket)) is None:
+        assert time.monotonic() < deadline
+    return location
+
+
+def position_in(root: Path) -> int:
+    restored = ParameterShard(0, np.arange(NUM_BUCKETS), "another life")
+    assert restore_latest(restored, root) is not None
+    return restored.positions("model").lowest()[0].examples
+
+
+def test_a_snapshot_that_is_asked_for_is_written_and_told(
+    shard: ParameterShard, snapshots: PacedSnapshots, tmp_path: Path
 ) -> None:
-    snapshots = PacedSnapshots(shard, tmp_path, 3_600.0, 2)
-    whole = LocalFiles.writing
-
-    def full(files: LocalFiles, path: str) -> Any:
-        if path.endswith(".npz"):
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_bytes(b"half")
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return whole(files, path)
-
-    monkeypatch.setattr(LocalFiles, "writing", full)
-    snapshots.request()
-    wait_until(snapshots, lambda: snapshots.failure is not None)
-    assert "No space left on device" in str(snapshots.failure)
-    assert not list(tmp_path.rglob("*.npz"))
-    with pytest.raises(OSError, match="No space left"):
-        snapshots.write_now()
-    assert restore_latest(new_shard("empty"), tmp_path) is None
-    monkeypatch.setattr(LocalFiles, "writing", whole)
-    snapshots.request()
-    wait_until(snapshots, lambda: snapshots.failure is None)
-    snapshots.close()
-    assert restore_latest(new_shard("restored"), tmp_path) is not None
+    learn(shard, 0)
+    assert Path(written(snapshots, snapshots.request())).is_dir()
+    assert position_in(tmp_path) == 1
 
 
-def test_who_asked_for_a_snapshot_hears_that_it_was_not_written(
-    shard: ParameterShard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_one_that_was_under_way_does_not_answer_for_a_later_question(
+    shard: ParameterShard, snapshots: PacedSnapshots, tmp_path: Path
 ) -> None:
-    def full(files: LocalFiles, path: str) -> Any:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    learn(shard, 0)
+    first = snapshots.request()
+    snapshots.go_on()  # it has begun
+    learn(shard, 1)
+    second = snapshots.request()
+    assert second > first
+    assert written(snapshots, first) != written(snapshots, second)
+    assert position_in(tmp_path) == 2
 
-    snapshots = PacedSnapshots(shard, tmp_path, 3_600.0, 2)
-    with monkeypatch.context() as patched:
-        patched.setattr(LocalFiles, "writing", full)
-        ticket = snapshots.request()
-        wait_until(snapshots, lambda: snapshots.failure is not None)
-        with pytest.raises(OSError, match="No space left"):
-            snapshots.location(ticket)
-    again = snapshots.request()
-    wait_until(snapshots, lambda: snapshots.location(again) is not None)
-    snapshots.close()
+
+def test_without_news_nothing_is_written_but_what_is_asked_for(shard: ParameterShard, tmp_path: Path) -> None:
+    paced = PacedSnapshots(shard, tmp_path, every_seconds=0.0, num_kept=5)
+    for _ in range(5):
+        paced.go_on()
+    assert not list(tmp_path.iterdir())
+    assert paced.write_now() == written(paced, 1)
+    paced.close()
