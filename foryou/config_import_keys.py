@@ -73,9 +73,7 @@ KEYS: dict[str, Setting | Unused] = {
     "streaming_engine.parameters.throughput_units": Unused(
         "NATS has no throughput units; the size of its machines decides, see docs/scaling.md"
     ),
-    "streaming_engine.parameters.capture_enabled": Unused(
-        "every event is kept, in FEED and in EXAMPLES, for streams.max_age_seconds"
-    ),
+    "streaming_engine.parameters.capture_enabled": Unused("the streams are archived to archive.uri, by hour"),
     "online_training.service": Unused("learners are Ray actors, placed by placement.learner"),
     "online_training.parameters.vm_size": Unused(f"{_NODES}: learner, vmSize"),
     "online_training.parameters.min_nodes": Unused(f"{_NODES}: learner, min_workers"),
