@@ -66,15 +66,31 @@ def test_it_asks_for_everything_first_and_then_for_what_is_newer() -> None:
     assert len(follow.replica.state.contents) == 3
 
 
-def test_it_gives_way_to_requests_after_every_slice() -> None:
+def test_it_gives_way_to_requests_before_many_rows_have_changed() -> None:
     names = [content(f"c{index}") for index in range(600)]
     follow = Follow([[delta(1, contents=names)]])
 
     follow.polls(1)
 
-    assert follow.num_yields == 3
-    assert follow.counters_seen_at_yields == [-1, -1, -1]
+    assert follow.counters_seen_at_yields == [-1, -1]
     assert follow.metric("foryou_delta_rows_total") == 600
+
+
+def test_a_small_delta_is_served_at_once_however_many_tables_it_changes() -> None:
+    changes = delta(
+        2,
+        previous=1,
+        contents=[content("b")],
+        vectors={"a": [1, 0, 0], "b": [0, 1, 0]},
+        removed_contents=["c"],
+        removed_rows=["c"],
+    )
+    follow = Follow([[changes]], replica_of([content("a"), content("c")]))
+
+    follow.polls(1)
+
+    assert follow.num_yields == 0
+    assert follow.replica.counter == 2
 
 
 def test_after_a_gap_it_asks_for_everything() -> None:
