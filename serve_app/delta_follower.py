@@ -33,7 +33,7 @@ class DeltaFollower:
     """Long-polls for deltas and applies them slice by slice, giving way to requests in between.
 
     All requests that wait are answered each time it gives way, so it does so by the rows that were changed,
-    not by slices: a delta has a slice for each table, most of them small, and would wait for a dozen rankings.
+    not by slices: a delta has a slice for each table, most of them small, and would wait a dozen rankings.
 
     Whatever goes wrong, the replica serves on with what it has; `last_error` and the log say what it is and
     how stale the model has become. After an error while applying, everything is asked for anew.
