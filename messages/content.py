@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from messages.arrays import DoubleArray, FloatArray, IdArray, IntArray
+from messages.audience import Audience
 from messages.events import ContentMetadata
 from messages.features import IdBags
 from messages.identifiers import keys_of
@@ -58,7 +59,8 @@ class ContentColumns:
 
     content_ids: the names, for answers. *_keys: uint64 [n]; MISSING_KEY where unknown. tags: their keys,
     hashtags of the description among them.
-    durations: seconds, float32 [n], NaN where unknown. upload_times: epoch seconds, float64 [n].
+    durations: seconds, float32 [n], NaN where unknown. upload_times: epoch seconds, float64 [n]. audience: on
+    the way from the catalogue to replicas; None behind them, where it has been heeded.
     """
 
     content_ids: list[str]
@@ -72,6 +74,7 @@ class ContentColumns:
     tags: IdBags
     durations: FloatArray
     upload_times: DoubleArray
+    audience: Audience | None = None
 
     def __len__(self) -> int:
         return len(self.content_keys)
@@ -96,6 +99,7 @@ class ContentColumns:
                 dtype=np.float32,
             ),
             upload_times=np.array([content.upload_timestamp for content in contents], dtype=np.float64),
+            audience=Audience.of([content.metadata for content in contents]),
         )
 
     def take(self, rows: IntArray) -> ContentColumns:
@@ -111,6 +115,7 @@ class ContentColumns:
             tags=self.tags.take(rows),
             durations=self.durations[rows],
             upload_times=self.upload_times[rows],
+            audience=None if self.audience is None else self.audience.take(rows),
         )
 
     @staticmethod
@@ -127,6 +132,7 @@ class ContentColumns:
             tags=IdBags.concatenate([part.tags for part in parts]),
             durations=np.concatenate([part.durations for part in parts]),
             upload_times=np.concatenate([part.upload_times for part in parts]),
+            audience=Audience.concatenate([part.audience for part in parts]),
         )
 
     def to_wire(self) -> dict[str, Any]:
@@ -180,7 +186,7 @@ class Uploads:
     @classmethod
     def of(cls, contents: Sequence[ContentFacts]) -> Uploads:
         return cls(
-            ContentColumns.of(contents),
+            replace(ContentColumns.of(contents), audience=None),
             IdBags.of([keys_of(words_of(content.metadata.description)) for content in contents]),
             [np.array(content.metadata.visual_features, dtype=np.float32) for content in contents],
             [np.array(content.metadata.audio_features, dtype=np.float32) for content in contents],

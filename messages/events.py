@@ -145,6 +145,10 @@ class ContentMetadata(BaseModel):
     audio_id: Annotated[str, Field(max_length=MAX_ID_LENGTH)] = ""
     visual_features: Vector = ()
     audio_features: Vector = ()
+    moderation: Literal["approved", "pending", "rejected"] = "approved"
+    """What a review says (specification, section 10.2); only approved contents are shown."""
+    min_age: Annotated[int, Field(ge=0, le=120)] = 0
+    """Years; nobody younger, or of unknown age, is shown the content."""
 
 
 class ContentUpload(_Event):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from messages.arrays import BoolArray, IdArray, IntArray
+from messages.arrays import BoolArray, DoubleArray, IdArray, IntArray
+from messages.audience import Audience
 from messages.content import ContentColumns
 from messages.features import IdBags
 from parameter_server.cuckoo_index import CuckooIndex
@@ -26,6 +27,8 @@ class ContentTable:
         }
         self._durations = GrowingArray(np.float32, fill=np.nan)
         self._upload_times = GrowingArray(np.float64)
+        self._approved = GrowingArray(np.bool_, fill=True)
+        self._min_ages = GrowingArray(np.uint8)
         self._tags = _TagPool()
         self._num_rows = 0
 
@@ -53,6 +56,21 @@ class ContentTable:
         """uint64 [capacity], by row number; a view."""
         return self._keys["category_keys"].values
 
+    @property
+    def language_keys(self) -> IdArray:
+        """uint64 [capacity], by row number; a view."""
+        return self._keys["language_keys"].values
+
+    @property
+    def upload_times(self) -> DoubleArray:
+        """Epoch seconds, float64 [capacity], by row number; a view."""
+        times: DoubleArray = self._upload_times.values
+        return times
+
+    def audience(self, rows: IntArray) -> Audience:
+        """Return to whom contents may be shown, by row number, as copies."""
+        return Audience(self._approved.values[rows], self._min_ages.values[rows])
+
     def find(self, keys: IdArray) -> IntArray:
         """Return the row number of each content, int64 [n], -1 where it is not known."""
         rows: IntArray = self._index.find(keys)
@@ -71,6 +89,9 @@ class ContentTable:
             column.put(rows, getattr(contents, name))
         self._durations.put(rows, contents.durations)
         self._upload_times.put(rows, contents.upload_times)
+        audience = contents.audience
+        self._approved.put(rows, True if audience is None else audience.approved)
+        self._min_ages.put(rows, 0 if audience is None else audience.min_ages)
         self._tags.put(rows, contents.tags)
         return rows
 

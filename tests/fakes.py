@@ -43,8 +43,11 @@ def content(
     category: str = "",
     uploaded: float = NOW - 3_600,
     tags: Sequence[str] = (),
+    **more: Any,
 ) -> ContentFacts:
-    return ContentFacts(content_id, creator, uploaded, ContentMetadata(category=category, tags=tuple(tags)))
+    """more: of `ContentMetadata`."""
+    metadata = ContentMetadata(category=category, tags=tuple(tags), **more)
+    return ContentFacts(content_id, creator, uploaded, metadata)
 
 
 def counted(engaged: Mapping[str, float], watched: Mapping[str, int] | None = None) -> CounterRows:

@@ -31,7 +31,15 @@ def catalogue() -> ModelReplica:
     draws = np.random.default_rng(1)
     replica = replica_of(
         [
-            content(name, f"u{index % 30}" if index else "", f"k{index % 7}", uploaded=NOW - 10 * index)
+            content(
+                name,
+                f"u{index % 30}" if index else "",
+                f"k{index % 7}",
+                uploaded=NOW - 10 * index,
+                language="fr" if index % 11 == 0 else "",
+                moderation="pending" if index % 13 == 0 else "approved",
+                min_age=18 if index % 17 == 0 else 0,
+            )
             for index, name in enumerate(NAMES)
         ],
         vectors={name: draws.normal(size=3) for name in NAMES},
@@ -54,7 +62,10 @@ def experienced() -> UserState:
     return state
 
 
-PROFILE = {"preferences": {"categories": ["k1", "k2", "none such"], "creators_followed": ["u6", "u5"]}}
+PROFILE = {
+    "demographics": {"language": "de-CH"},
+    "preferences": {"categories": ["k1", "k2", "none such"], "creators_followed": ["u6", "u5"]},
+}
 REQUESTS: dict[str, Callable[[], tuple[ModelReplica, RankingRequest]]] = {
     "somebody new": lambda: _case(catalogue()),
     "somebody known": lambda: _case(

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.age_filter import AgeFilter, AgeSettings
 from serve_app.pipeline.blocked_creator_filter import BlockedCreatorFilter
 from serve_app.pipeline.candidate_limit_filter import CandidateLimitFilter, CandidateLimitSettings
 from serve_app.pipeline.catalogue_sample_source import CatalogueSampleSettings, CatalogueSampleSource
@@ -30,7 +31,9 @@ from serve_app.pipeline.followed_source import (
 from serve_app.pipeline.fresh_source import FreshSettings, FreshSource
 from serve_app.pipeline.hidden_content_filter import HiddenContentFilter
 from serve_app.pipeline.hybrid_source import HybridSettings, HybridSource
+from serve_app.pipeline.language_filter import LanguageFilter
 from serve_app.pipeline.model_scorer import ModelScorer
+from serve_app.pipeline.moderation_filter import ModerationFilter
 from serve_app.pipeline.neighbour_table import NeighbourTable
 from serve_app.pipeline.previously_served_filter import PreviouslyServedFilter
 from serve_app.pipeline.previously_watched_filter import PreviouslyWatchedFilter
@@ -67,6 +70,7 @@ class PipelineSettings(BaseModel):
     fresh: FreshSettings = FreshSettings()
     trending: TrendingSettings = TrendingSettings()
     catalogue_sample: CatalogueSampleSettings = CatalogueSampleSettings()
+    age: AgeSettings = AgeSettings()
     candidate_limit: CandidateLimitSettings = CandidateLimitSettings()
     weighted_sum: WeightedSumSettings = WeightedSumSettings()
     trend_boost: TrendBoostSettings = TrendBoostSettings()
@@ -113,7 +117,7 @@ def _by_taste(settings: PipelineSettings, replica: ModelReplica, neighbours: Nei
     return HybridSource(settings.hybrid, content_based, collaborative)
 
 
-def build_filters(settings: PipelineSettings) -> list[Filter]:
+def build_filters(settings: PipelineSettings, replica: ModelReplica) -> list[Filter]:
     """The bound on candidates stands last: it must count only what may be shown."""
     return [
         DuplicateFilter(),
@@ -121,6 +125,9 @@ def build_filters(settings: PipelineSettings) -> list[Filter]:
         PreviouslyWatchedFilter(),
         HiddenContentFilter(),
         BlockedCreatorFilter(),
+        ModerationFilter(replica),
+        AgeFilter(settings.age, replica),
+        LanguageFilter(replica),
         CandidateLimitFilter(settings.candidate_limit),
     ]
 
@@ -168,7 +175,7 @@ def build_pipeline(
     return RankingPipeline(
         replica=replica,
         sources=build_sources(settings, replica, model, neighbours),
-        filters=build_filters(settings),
+        filters=build_filters(settings, replica),
         hydrator=FeatureHydrator(replica, model),
         scorers=scorers,
         selector=selector,

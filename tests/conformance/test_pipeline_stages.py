@@ -24,7 +24,7 @@ from tests.fakes import empty_replica
 from tests.ranking_cases import MODEL, REQUESTS, SETTINGS, all_sources, experienced, propose_all, score_all
 
 SOURCES = list(all_sources(empty_replica()))
-FILTERS = [stage.name for stage in build_filters(SETTINGS)]
+FILTERS = [stage.name for stage in build_filters(SETTINGS, empty_replica())]
 SCORERS = [stage.name for stage in build_scorers(SETTINGS, empty_replica(), MODEL)]
 SELECTORS = ["top_score", "top_score uncapped", "diverse_slate", "diverse_slate uncapped"]
 
@@ -82,7 +82,7 @@ class TestFilter:
         replica, request = REQUESTS[case]()
         candidates = propose_all(replica, request)
         before = candidates.rows.copy()
-        kept = build_filters(SETTINGS)[FILTERS.index(name)].keep(request, candidates)
+        kept = build_filters(SETTINGS, replica)[FILTERS.index(name)].keep(request, candidates)
 
         assert kept.dtype == np.bool_
         assert kept.shape == (len(candidates),)
@@ -90,7 +90,7 @@ class TestFilter:
 
     def test_removes_nothing_the_second_time(self, name: str, case: str) -> None:
         replica, request = REQUESTS[case]()
-        stage = build_filters(SETTINGS)[FILTERS.index(name)]
+        stage = build_filters(SETTINGS, replica)[FILTERS.index(name)]
         candidates = propose_all(replica, request)
         kept = candidates.take(stage.keep(request, candidates))
 
@@ -203,7 +203,7 @@ def test_the_cases_reach_what_they_are_made_for() -> None:
         replica, request = case()
         proposed |= {s.name for s in all_sources(replica).values() if len(s.propose(request))}
         candidates = propose_all(replica, request)
-        removed |= {s.name for s in build_filters(SETTINGS) if not s.keep(request, candidates).all()}
+        removed |= {s.name for s in build_filters(SETTINGS, replica) if not s.keep(request, candidates).all()}
 
     assert proposed == set(SOURCES)
     assert removed == set(FILTERS) - {"candidate_limit"}

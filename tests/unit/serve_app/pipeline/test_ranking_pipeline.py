@@ -99,7 +99,7 @@ def test_the_trace_counts_what_each_stage_kept_and_removed() -> None:
     )
 
     assert [record.kind for record in trace.records] == (
-        ["source"] * 7 + ["filter"] * 6 + ["hydrator"] + ["scorer"] * 6 + ["selector", "exploration"]
+        ["source"] * 7 + ["filter"] * 9 + ["hydrator"] + ["scorer"] * 6 + ["selector", "exploration"]
     )
     assert trace.removed["previously_served"] == 1
     assert trace.records[-1].num_out == 7
@@ -140,7 +140,7 @@ def pipeline_with(replica, *more, observers=()):
     return RankingPipeline(
         replica=replica,
         sources=[*more, *build_sources(settings, replica, RISING)],
-        filters=build_filters(settings),
+        filters=build_filters(settings, replica),
         hydrator=FeatureHydrator(replica, RISING),
         scorers=build_scorers(settings, replica, RISING),
         selector=TopScoreSelector(SlateSettings()),
