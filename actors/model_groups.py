@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from learners.online_scaling import EXTREMES, MOMENTS
 from learners.ranking_model import initial_dense_weights, slot_dimensions, slot_learning_rates
+from learners.text_weights import DOCUMENT_COUNTS
 from learners.training_settings import TrainingSettings
 from messages.arrays import FloatArray
 from messages.updates import Position
@@ -43,7 +44,9 @@ def model_plan(training: TrainingSettings, num_partitions: int) -> GroupPlan:
         settings=GroupSettings(
             slots=slots,
             dense=DenseSettings(
-                learning_rate=training.model.dense_learning_rate, sums=(MOMENTS,), maxima=(EXTREMES,)
+                learning_rate=training.model.dense_learning_rate,
+                sums=(MOMENTS, DOCUMENT_COUNTS),
+                maxima=(EXTREMES,),
             ),
             num_partitions=num_partitions,
         ),

@@ -16,6 +16,7 @@ import numpy as np
 from learners.features.schema import CONTENT_SLOT, RETRIEVAL_SLOT
 from learners.model_inputs import mean_pooled
 from learners.ranking_model import RankingModelSettings, slot_dimensions
+from learners.text_weights import word_weights
 from messages.arrays import BoolArray, FloatArray, IdArray
 from messages.content import Uploads
 from messages.features import IdBags
@@ -35,10 +36,13 @@ _SOUND_KEYS = np.uint64(key_of("audio features of a content"))
 """Keep the directions of columns apart from those of ids, and of each other."""
 
 
-def birth_rows(uploads: Uploads, settings: RankingModelSettings) -> dict[str, Rows]:
+def birth_rows(
+    uploads: Uploads, settings: RankingModelSettings, document_counts: FloatArray | None = None
+) -> dict[str, Rows]:
     """Return rows for the retrieval and the content slot, biases 0; of a content uploaded twice the last.
 
-    A content of which nothing is known gets none, and so keeps the initial row of its id.
+    A content of which nothing is known gets none, and so keeps the initial row of its id. document_counts:
+    as of before these uploads, by which words are weighed (`text_weights.py`); None weighs all alike.
     """
     dimensions = slot_dimensions(settings)
     scales = {RETRIEVAL_SLOT: settings.retrieval_birth_norm, CONTENT_SLOT: settings.content_birth_norm}
@@ -46,7 +50,7 @@ def birth_rows(uploads: Uploads, settings: RankingModelSettings) -> dict[str, Ro
     _, newest = np.unique(keys[::-1], return_index=True)
     births = {}
     for slot, norm in scales.items():
-        directions, known = _directions(uploads, dimensions[slot] - 1)
+        directions, known = _directions(uploads, dimensions[slot] - 1, document_counts)
         chosen = np.sort(len(keys) - 1 - newest)
         chosen = chosen[known[chosen] & (keys[chosen] != MISSING_KEY)]
         values = np.zeros((len(chosen), dimensions[slot]), dtype=np.float32)
@@ -83,17 +87,27 @@ def projected_vectors(
     return projected
 
 
-def _directions(uploads: Uploads, dimension: int) -> tuple[FloatArray, BoolArray]:
+def _directions(
+    uploads: Uploads, dimension: int, document_counts: FloatArray | None
+) -> tuple[FloatArray, BoolArray]:
     """Return unit vectors, float32 [n, dimension], and where there was anything to make them of, bool [n]."""
     contents = uploads.contents
 
     def pooled(bags: IdBags) -> FloatArray:
         return mean_pooled(projections(bags.values, dimension), bags)
 
+    def pooled_text(words: IdBags) -> FloatArray:
+        if document_counts is None:
+            return pooled(words)
+        weights = word_weights(words, document_counts)[:, None]
+        sums = mean_pooled(weights * projections(words.values, dimension), words)
+        weighed: FloatArray = sums / np.maximum(mean_pooled(weights, words), np.float32(1e-6))
+        return weighed
+
     sums = (
         _CATEGORY_WEIGHT * projections(contents.category_keys, dimension)
         + _TAGS_WEIGHT * pooled(contents.tags)
-        + _TEXT_WEIGHT * pooled(uploads.text_keys)
+        + _TEXT_WEIGHT * pooled_text(uploads.text_keys)
         + _CREATOR_WEIGHT * projections(contents.creator_keys, dimension)
         + _AUDIO_WEIGHT * projections(contents.audio_keys, dimension)
         + _VISUAL_WEIGHT * projected_vectors(uploads.visual, dimension)

@@ -28,6 +28,7 @@ from learners.features.schema import (
 from learners.model_inputs import NUMPY, Array, InputLayout, ModelInputs, Operations
 from learners.online_scaling import ScalingMethod, initial_statistics
 from learners.table_settings import TableSettings
+from learners.text_weights import initial_document_counts
 from messages.arrays import FloatArray
 from messages.examples import OUTPUTS, WATCH_TIME
 
@@ -168,6 +169,7 @@ def initial_dense_weights(settings: RankingModelSettings) -> dict[str, FloatArra
         "tower.bias": constant(1, hidden, 0),
         "tower.output": constant(hidden, settings.retrieval_dimension, 0),
         **initial_statistics(settings.scaling),
+        **initial_document_counts(),
     }
 
 

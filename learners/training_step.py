@@ -15,12 +15,14 @@ from learners.features.schema import COUNTER_FEATURES, RETRIEVAL_SLOT
 from learners.gradient_clipping import clipped_rows, norm_of
 from learners.label_weights import is_positive, is_trained
 from learners.model_inputs import NUMPY, UserInputs, lay_out, lay_out_user, network_inputs
-from learners.online_scaling import STATISTICS, batch_statistics, scaling_of
+from learners.online_scaling import STATISTICS as SCALING_STATISTICS
+from learners.online_scaling import batch_statistics, scaling_of
 from learners.pulled_rows import PulledRows, RowGradientSums
 from learners.ranking_model import input_layout, score
 from learners.ranking_targets import RankingTargets, ranking_targets
 from learners.retrieval_model import user_vector
 from learners.step_result import StepResult
+from learners.text_weights import DOCUMENT_COUNTS, document_statistics
 from learners.training_plan import SlotPlan, plan_rows
 from learners.training_settings import TrainingSettings
 from learners.validation_segments import segments_of
@@ -34,6 +36,7 @@ __all__ = ["NonFiniteLossError", "StepResult", "TrainingStep"]
 
 torch.set_num_threads(1)
 
+_STATISTICS = (*SCALING_STATISTICS, DOCUMENT_COUNTS)
 _LOG_TERMINALS = COUNTER_FEATURES.index("log_terminals")
 _EXCLUDED = np.float32(-1e9)
 
@@ -86,16 +89,22 @@ class TrainingStep:
 
         values, counters: what `pull_request` named, in its order. Raises NonFiniteLossError.
         """
-        births = {} if batch.uploads is None else birth_rows(batch.uploads, self._settings.model)
+        births: dict[str, Rows] = {}
+        of_texts: dict[str, FloatArray] = {}
+        if batch.uploads is not None:
+            births = birth_rows(batch.uploads, self._settings.model, dense.get(DOCUMENT_COUNTS))
+            of_texts = document_statistics(batch.uploads.text_keys) if DOCUMENT_COUNTS in dense else {}
         joined = batch.joined
         if joined is None or len(joined) == 0:
             empty = np.empty((0, len(HEADS)), dtype=np.float32)
             nothing = empty.astype(np.bool_)
-            return StepResult({}, births, {}, empty, 0.0, nothing, nothing, empty[:, 0], empty[:, 0], {})
+            return StepResult(
+                {}, births, {}, empty, 0.0, nothing, nothing, empty[:, 0], empty[:, 0], {}, of_texts
+            )
         plan = self._plan_of(batch)
         features = joined.features
         counter_block = counter_block_of(features, counters, batch.times[joined.rows])
-        weights = {name: _leaf(weight) for name, weight in dense.items() if name not in STATISTICS}
+        weights = {name: _leaf(weight) for name, weight in dense.items() if name not in _STATISTICS}
         embedding = PulledRows(plan, values, features)
         scaling = scaling_of(dense)
         numbers = (features.dense, counter_block)
@@ -129,7 +138,7 @@ class TrainingStep:
             towers.add_gradients(sums)
         gradients = _Gradients(sums.sums(), {name: _gradient(weight) for name, weight in weights.items()})
         result = self._result(plan, gradients, births, joined, probabilities, watched, float(loss.detach()))
-        return replace(result, statistics=batch_statistics(dense, *numbers))
+        return replace(result, statistics=batch_statistics(dense, *numbers) | of_texts)
 
     def _retrieval_loss(
         self, people: torch.Tensor, contents: torch.Tensor, keys: IdArray, popularity: FloatArray
