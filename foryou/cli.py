@@ -28,6 +28,7 @@ from foryou.operations_cli import register as register_operations_commands
 from foryou.quarantine_cli import quarantine_app
 from foryou.scale_cli import scale_app
 from foryou.snapshot_cli import snapshot_app
+from foryou.training_cli import register as register_training_commands
 from foryou.weights_cli import weights_app
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ content_app = typer.Typer(help="The catalogue.", no_args_is_help=True)
 app.add_typer(content_app, name="content")
 
 register_experiment_commands(app)
+register_training_commands(app)
 register_operations_commands(app)
 register_fault_commands(app)
 app.add_typer(snapshot_app, name="snapshot")
