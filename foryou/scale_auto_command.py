@@ -70,8 +70,8 @@ def run_scale_auto(
 ) -> dict[str, Any]:
     """Follow the load and return a flat report at the end. scale: sets the number of shards and waits for it.
 
-    shards: `each` in bytes. seconds: None goes on until it is interrupted. A system that gives no answer a
-    while is asked again; one that gives none at first raises what failed.
+    shards: `each` in bytes. seconds: None goes on until it is interrupted. A system that is silent for a
+    while is asked again; one that is so at first raises what failed.
     """
     policy = ScalingPolicy(shards)
     started = clock()
