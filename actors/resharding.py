@@ -81,12 +81,16 @@ class Resharder:
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the goal until told to stop. A move that fails is tried again, and the failure told."""
         told: str | None = None
+        is_map_away = False
         while not stop.is_set():
             problem: str | None = None
             try:
                 await self.bring_to_goal(stop)
+                is_map_away = False
             except ShardMapUnavailableError as error:
-                logger.warning("the map of shards is not there, asking again: %s", error)
+                if not is_map_away:
+                    logger.warning("the map of shards is not there, asking again: %s", error)
+                is_map_away = True
             except Exception as error:
                 logger.exception("a move of buckets failed and will be tried again")
                 problem = f"{type(error).__name__}: {error}"

@@ -69,7 +69,10 @@ class SystemActors:
     def stop(self) -> None:
         """Stop the workers in the order of the data, keep what the shards hold, and end the processes."""
         if self.keeper is not None:
-            self.keeper.stop()
+            try:
+                self.keeper.stop()
+            except TimeoutError:
+                logger.warning("a move of buckets is still under way; the map says where they belong")
         for role, handle in self.workers().items():
             try:
                 ray.get(handle.stop.remote(), timeout=_STOP_SECONDS)
