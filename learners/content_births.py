@@ -101,8 +101,7 @@ def _directions(
             return pooled(words)
         weights = word_weights(words, document_counts)[:, None]
         sums = mean_pooled(weights * projections(words.values, dimension), words)
-        weighed: FloatArray = sums / np.maximum(mean_pooled(weights, words), np.float32(1e-6))
-        return weighed
+        return (sums / np.maximum(mean_pooled(weights, words), 1e-6)).astype(np.float32)
 
     sums = (
         _CATEGORY_WEIGHT * projections(contents.category_keys, dimension)
