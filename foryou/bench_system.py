@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ from simulations.benchmarks.serve_people import write_people
 
 NUM_CANDIDATES = 500
 _CONTENTS_PER_FILE = 50_000
+_STREAM_BYTES = 16 * 1024**3
+"""Of FEED and of EXAMPLES, where there is room: an impression of 20 contents takes 15 KB, and 20 minutes at
+300 a second would fill the default's 2 GiB, after which the stream takes no more."""
 _POLL_SECONDS = 0.5
 _QUIET_POLLS = 6
 
@@ -37,8 +41,10 @@ def benchmark_system(
     two_tower = settings.feed.pipeline.two_tower
     num_retrieved = max(two_tower.num_candidates, NUM_CANDIDATES * 4 // 5)
     with tempfile.TemporaryDirectory(prefix="foryou-bench-", ignore_cleanup_errors=True) as folder:
+        room = min(_STREAM_BYTES, shutil.disk_usage(folder).free // 5)
         changes: dict[str, Any] = {
             "services": {"state": folder},
+            "streams": {"max_bytes": max(settings.streams.max_bytes, room)},
             "http": {"port": 0},
             "joiner": {"user_state": {"max_history": max(history, 1)}},
             "feed": {
