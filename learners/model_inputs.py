@@ -225,7 +225,7 @@ def gather_inputs(
 
 
 def gather_user_inputs(features: FeatureBatch, lookup: LookupRows) -> UserInputs:
-    """Look up what the user tower needs, in numpy; `assemble_person` gives the features."""
+    """Look up what the user tower needs, in numpy; `assemble_tower` gives the features."""
     return lay_out_user(LookedUpRows(features, lookup), NUMPY)
 
 

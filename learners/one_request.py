@@ -8,6 +8,8 @@ from messages.features import FeatureBatch, IdBags
 
 def is_one_request(features: FeatureBatch) -> bool:
     """Say whether all rows are of one person at one moment: then `shared` needs one row."""
+    if len(features) == 1:
+        return True
     dense = features.dense[:, :NUM_USER_DENSE]
     return (
         len(features) > 0

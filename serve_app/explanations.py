@@ -25,11 +25,13 @@ def reasons_of(
     """Say why each content of a slate is there; names the liked content where there is one."""
     contents = replica.state.contents
     rows = contents.find(anchors)
+    liked = iter(contents.take(rows[rows >= 0]).content_ids)
     reasons = []
-    for source, row, was_explored in zip(sources, rows, explored, strict=True):
+    for source, row, was_explored in zip(sources, rows.tolist(), explored, strict=True):
+        anchor = next(liked) if row >= 0 else None
         reason = REASONS.get(source, source)
-        if source in ("similar_to_liked", "hybrid") and row != -1:
-            reason = f"like {contents.take(row[None]).content_ids[0]}, which you liked"
+        if source in ("similar_to_liked", "hybrid") and anchor is not None:
+            reason = f"like {anchor}, which you liked"
         reasons.append(f"{EXPLORED_REASON} ({reason})" if was_explored else reason)
     return reasons
 

@@ -86,6 +86,19 @@ def assemble_person(
     return assemble(state, profile, context, _NO_CONTENT, now, None)
 
 
+def assemble_tower(state: UserState) -> FeatureBatch:
+    """Compute of one row what the user tower takes and nothing else: a tenth of the work, once a request."""
+    return FeatureBatch(
+        {"user": np.array([key_of(state.user_id)], dtype=np.uint64)},
+        {
+            "history": IdBags.repeated(engaged_history(state), 1),
+            "preferred_categories": IdBags.repeated(preferred_categories(state), 1),
+        },
+        np.empty((1, 0), dtype=np.float32),
+        None,
+    )
+
+
 def crossed(key: int | IdArray, keys: IdArray) -> IdArray:
     """Return a key for each pair, uint64 [n]; MISSING_KEY where either side is missing. key: one, or n."""
     first = np.asarray(key, dtype=np.uint64)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from learners.features.assembly import assemble, assemble_person
+from learners.features.assembly import assemble, assemble_tower
 from learners.model_inputs import InputLayout, gather_inputs, gather_user_inputs
 from learners.online_scaling import scaling_of
 from learners.ranking_model import score
@@ -53,7 +53,7 @@ class LearnedModel:
         return assemble(request.state, request.traits, request.context, contents, request.now, counters)
 
     def query(self, request: RankingRequest) -> FloatArray:
-        person = assemble_person(request.state, request.traits, request.context, request.now)
+        person = assemble_tower(request.state)
         vectors = user_vector(self._replica.dense, gather_user_inputs(person, request.rows))
         query: FloatArray = vectors[0]
         return query

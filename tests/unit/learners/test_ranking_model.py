@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from learners.features.assembly import assemble, assemble_person
+from learners.features.assembly import assemble, assemble_person, assemble_tower
 from learners.features.schema import RETRIEVAL_SLOT, SHARED_ID_FEATURES
 from learners.model_inputs import (
     NUMPY,
@@ -203,6 +203,8 @@ def test_every_slot_has_a_learning_rate() -> None:
 def test_an_untrained_tower_answers_the_mean_of_the_history() -> None:
     features, rows = assemble_person(person(), None, RequestContext(), NOW), HashedRows()
     vector = user_vector(DENSE, gather_user_inputs(features, rows))
+    lean = user_vector(DENSE, gather_user_inputs(assemble_tower(person()), rows))
+    np.testing.assert_array_equal(lean, vector)
     history = rows.rows(RETRIEVAL_SLOT, features.bags["history"].values)
     assert len(history) == 8
     np.testing.assert_allclose(vector[:, :-1], history[:, :-1].mean(axis=0, keepdims=True), atol=1e-6)
