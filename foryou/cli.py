@@ -24,6 +24,7 @@ from foryou.config_import_cli import config_app
 from foryou.console import print_report, progress_console, result_console
 from foryou.experiment_cli import register as register_experiment_commands
 from foryou.faults_cli import register as register_fault_commands
+from foryou.models_cli import models_app
 from foryou.operations_cli import register as register_operations_commands
 from foryou.quarantine_cli import quarantine_app
 from foryou.scale_cli import scale_app
@@ -45,8 +46,9 @@ register_training_commands(app)
 register_operations_commands(app)
 register_fault_commands(app)
 app.add_typer(snapshot_app, name="snapshot")
-app.add_typer(scale_app, name="scale")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(scale_app, name="scale")
+app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
 app.add_typer(config_app, name="config")
 
