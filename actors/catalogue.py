@@ -17,6 +17,7 @@ from messages.identifiers import IdClashError
 _CHANGES_KEPT = 100_000
 _CHANGES_PER_READ = 2_000
 _REMOVED_KEPT = 10_000
+_REMOVED_SECONDS = 3_600.0
 _SCAN_COUNT = 5_000
 _START = "0-0"
 
@@ -81,8 +82,9 @@ class Catalogue:
         return bool(removed)
 
     async def removed(self) -> list[str]:
-        """Return the contents that were removed last and not put again, oldest first."""
-        ids = await self._redis.zrange(self._removed, 0, -1)
+        """Return the contents that were removed in the last hour and not put again, oldest first: no delta is
+        under way for so long that it could bring an older one back."""
+        ids = await self._redis.zrangebyscore(self._removed, time.time() - _REMOVED_SECONDS, "+inf")
         return [content_id.decode() for content_id in ids]
 
     async def get(self, content_id: str) -> ContentFacts | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from messages.identifiers import keys_of
 from serve_app.model_replica import ModelReplica
-from serve_app.pipeline.signal_weights import SignalWeights, checked_weights
+from serve_app.pipeline.signal_weights import SignalWeights, known_weights
 from serve_app.ports import WeightStore
 
 
@@ -59,7 +59,7 @@ class OperatorChanges:
             if stored is None:
                 self.weights.replace(self._settings_table, 0)
             else:
-                self.weights.replace(checked_weights(stored.table), stored.revision)
+                self.weights.replace(known_weights(stored.table), stored.revision)
             self._notice = notice
 
     def withdraw(self, replica: ModelReplica | None = None) -> None:

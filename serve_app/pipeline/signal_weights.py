@@ -52,6 +52,12 @@ def checked_weights(raw: Mapping[str, Any]) -> dict[str, float]:
     return table
 
 
+def known_weights(stored: Mapping[str, float]) -> dict[str, float]:
+    """Return a stored table without the signals that another version knows and this one does not: feeds must
+    not end because of them."""
+    return {name: float(weight) for name, weight in stored.items() if name in SIGNALS}
+
+
 class SignalWeights:
     """The table in force in one replica; a signal that it leaves out counts nothing.
 

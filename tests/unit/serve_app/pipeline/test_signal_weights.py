@@ -17,6 +17,7 @@ from serve_app.pipeline.signal_weights import (
     SignalWeights,
     SignalWeightsError,
     checked_weights,
+    known_weights,
 )
 from tests.fakes import KnownModel, content, delta, ranking_request, replica_of
 
@@ -75,6 +76,10 @@ def test_a_wrong_weight_names_its_signal(weight: object) -> None:
     with pytest.raises(SignalWeightsError, match="a number between -1000 and 1000") as caught:
         checked_weights({"like": 1, "share": weight})
     assert caught.value.field == "share"
+
+
+def test_of_a_table_that_another_version_stored_the_known_signals_hold() -> None:
+    assert known_weights({"like": 2, "teleported": 9.0}) == {"like": 2.0}
 
 
 def test_every_signal_may_have_a_weight() -> None:
