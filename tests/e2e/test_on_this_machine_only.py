@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
-from foryou.local_services import LOOPBACK
+from foryou.local_services import LOOPBACK, StateFolder
 from foryou.system import System
 
 pytestmark = pytest.mark.system
 OURS = ("haproxy", "nats-server", "valkey-server")
+ASK_RAY = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
 
 
 def listening_addresses(name: str) -> set[str]:
@@ -30,3 +33,17 @@ def listening_addresses(name: str) -> set[str]:
 def test_servers_and_the_proxys_own_ports_are_on_loopback(system: System, name: str) -> None:
     assert system.http_url.startswith(f"http://{LOOPBACK}:")
     assert listening_addresses(name) == {LOOPBACK}
+
+
+def test_rays_own_ports_which_listen_everywhere_answer_nobody_without_the_token(system: System) -> None:
+    running = StateFolder(system.settings.services.state).find_running()
+    assert running is not None
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK_RAY, running.ray_address],
+        env=os.environ | {"RAY_AUTH_MODE": "disabled"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert asked.returncode != 0
+    assert "AuthenticationError" in asked.stderr
