@@ -36,13 +36,15 @@ def load_network(weights: Path | None = None) -> Network:
         import torchvision.models as models
     except ImportError as error:
         raise missing_extra("pictures", error) from error
+    except RuntimeError as error:  # its compiled half does not load
+        raise MediaError(f"torchvision is not the build that belongs to this torch: {error}") from error
     try:
         if weights is None:
             network = models.resnet18(weights=models.ResNet18_Weights.DEFAULT)
         else:
             network = models.resnet18(weights=None)
             network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except Exception as error:  # a damaged file breaks its reader in many ways
         raise MediaError(f"weights of the picture network: {error}") from error
     network.fc = torch.nn.Identity()
     network.eval()
