@@ -12,6 +12,11 @@ import ray
 from actors.names import RAY_NAMESPACE
 
 _GONE_SECONDS = 10.0
+_READY_SECONDS = 60.0
+
+
+class ShardNotStartedError(Exception):
+    """A new shard does not answer; where the cluster is full it waits for a node."""
 
 
 class RayShards:
@@ -37,7 +42,12 @@ class RayShards:
     async def open(self, shard: int) -> None:
         if shard not in self._handles:
             handle = await asyncio.to_thread(self._start, shard)
-            await handle.statistics.remote()
+            try:
+                await asyncio.wait_for(handle.statistics.remote(), _READY_SECONDS)
+            except TimeoutError as error:
+                raise ShardNotStartedError(
+                    f"shard {shard} is not there after {_READY_SECONDS:.0f} s: is there a node for it?"
+                ) from error
             self._handles[shard] = handle
 
     async def close_others(self, shards: list[int]) -> None:
