@@ -90,7 +90,7 @@ class DeltaFollower:
             # The port may fail in as many ways as there are networks, and serving must outlive them all.
             logger.warning("Following the model failed.", exc_info=True)
             return self._failed(error)
-        self._metrics.model_age.set(max(0.0, self._clock() - self._replica.as_of))
+        self._tell_age(self._clock() - self._replica.as_of)
         self._wants_everything = False
         self._num_errors = 0
         self.last_error = None
@@ -122,7 +122,7 @@ class DeltaFollower:
         self._num_errors += 1
         self._metrics.delta_errors.inc()
         age = self._clock() - self._replica.as_of
-        self._metrics.model_age.set(max(0.0, age))
+        self._tell_age(age)
         self.last_error = f"{type(error).__name__}: {error}"
         how_stale = (
             "there is no model yet" if self._replica.version is None else f"the model is {age:.1f} s old"
@@ -130,3 +130,6 @@ class DeltaFollower:
         logger.warning("Serving on, %s: %s", how_stale, self.last_error)
         pause = self._settings.first_retry_seconds * 2.0 ** min(self._num_errors - 1, 30)
         return min(pause, self._settings.max_retry_seconds)
+
+    def _tell_age(self, seconds: float) -> None:
+        self._metrics.model_age.labels(self._replica.model_id).set(max(0.0, seconds))

@@ -65,7 +65,10 @@ class ServingMetrics:
             "foryou_model_version", "Version counter of the served model.", ["model"], registry=self.registry
         )
         self.model_age = Gauge(
-            "foryou_model_age_seconds", "Time since the shards were last seen.", registry=self.registry
+            "foryou_model_age_seconds",
+            "Time since the shards were last seen.",
+            ["model"],
+            registry=self.registry,
         )
         self.freshness = Histogram(
             "foryou_event_to_served_seconds",

@@ -11,7 +11,7 @@ from messages.updates import ModelDelta, Position
 from serve_app.delta_follower import DeltaFollower, DeltaFollowerSettings
 from serve_app.model_replica import ModelReplica
 from serve_app.serving_metrics import ServingMetrics
-from tests.fakes import NOW, FakeModelChanges, content, delta, empty_replica, replica_of
+from tests.fakes import MODEL, NOW, FakeModelChanges, content, delta, empty_replica, replica_of
 
 SETTINGS = DeltaFollowerSettings(first_retry_seconds=1, max_retry_seconds=5)
 
@@ -112,7 +112,7 @@ def test_while_the_other_side_is_away_it_serves_on_and_waits_longer_each_time() 
     assert pauses == [1, 2, 4, 5, 5]
     assert follow.follower.last_error == "ConnectionError: no route"
     assert follow.replica.counter == 1
-    assert follow.metric("foryou_model_age_seconds") == 7
+    assert follow.metric("foryou_model_age_seconds", {"model": MODEL}) == 7
     assert follow.polls(1) == [0]
     assert follow.follower.last_error is None
     assert follow.replica.counter == 2
