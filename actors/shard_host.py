@@ -40,8 +40,6 @@ from parameter_server.snapshots import SnapshotInfo, restore_latest
 
 logger = logging.getLogger(__name__)
 
-_MAP_PATIENCE_SECONDS = 60.0
-
 
 class ShardHostSettings(BaseModel):
     """Where snapshots go and how often."""
@@ -80,8 +78,10 @@ class ShardHost:
         self._plans[COUNTERS_GROUP] = counters_plan(num_partitions)
         self._shard_map = shard_map
         self._gate = PushGate()
-        if shard_map is not None:
-            buckets = shard_map.read(_MAP_PATIENCE_SECONDS).buckets_of(shard_id)
+        if (
+            shard_map is not None
+        ):  # an actor whose constructor fails is dead for good, so it waits for the store
+            buckets = shard_map.read(patience_seconds=float("inf")).buckets_of(shard_id)
         self._begin(buckets)
 
     def pull(self, request: PullRequest) -> PullReply:
