@@ -74,3 +74,19 @@ def auto(
                 say=status.update,
             )
     print_report(report, "Followed", as_json=as_json)
+
+
+@scale_app.command("replicas")
+def replicas(
+    number: Annotated[int, typer.Argument(help="How many replicas shall serve, at least.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change how many replicas of a deployed system serve; its other settings stay as deployed."""
+    from foryou.deployment import DeploymentError
+    from foryou.scale_replicas_command import run_scale_replicas
+
+    settings = settings_from(config)
+    with refusing(DeploymentError), progress_console.status("deploying") as status:
+        report = run_scale_replicas(settings, number, say=status.update)
+    print_report(report, "Replicas", as_json=as_json)

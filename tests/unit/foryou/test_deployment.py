@@ -14,6 +14,7 @@ from foryou.deployment import (
     settings_to_return_to,
 )
 from foryou.deployment_log import Deployment, code_digest, kept_settings, settings_to_keep
+from foryou.scale_replicas_command import settings_with_replicas
 from foryou.settings import SystemSettings, load_settings
 from foryou.system_plan import snapshot_root
 
@@ -96,3 +97,22 @@ def test_the_code_has_another_name_when_a_module_changes(tmp_path: Path) -> None
     assert code_digest(tmp_path) == before
     module.write_text("a = 2\n")
     assert code_digest(tmp_path) != before
+
+
+def test_another_number_of_replicas_changes_nothing_else_of_what_is_deployed() -> None:
+    running = settings(FORYOU_SYNC__EVERY_SECONDS="0.3", FORYOU_HTTP__MAX_REPLICAS="4")
+    changed = settings_with_replicas(deployments(settings(), running), settings(), 3)
+    assert changed.http.replicas == 3
+    assert changed.model_copy(update={"http": running.http}) == running
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "one at least"), (5, "max_replicas is 4")])
+def test_a_number_of_replicas_that_cannot_be_is_refused(number: int, said: str) -> None:
+    log = deployments(settings(FORYOU_HTTP__MAX_REPLICAS="4"))
+    with pytest.raises(DeploymentError, match=said):
+        settings_with_replicas(log, settings(), number)
+
+
+def test_what_was_never_deployed_has_no_replicas_to_change() -> None:
+    with pytest.raises(DeploymentError, match="nothing is deployed"):
+        settings_with_replicas([], settings(), 2)
