@@ -78,9 +78,8 @@ class ShardHost:
         self._plans[COUNTERS_GROUP] = counters_plan(num_partitions)
         self._shard_map = shard_map
         self._gate = PushGate()
-        if (
-            shard_map is not None
-        ):  # an actor whose constructor fails is dead for good, so it waits for the store
+        if shard_map is not None:
+            # It waits for the store: an actor whose constructor fails is dead for good.
             buckets = shard_map.read(patience_seconds=float("inf")).buckets_of(shard_id)
         self._begin(buckets)
 
