@@ -16,7 +16,8 @@ _RETRY_AFTER_SECONDS = 1.0
 
 @dataclass(slots=True)
 class FeedProbe:
-    """Asks for feeds all the time, as an app does: once more, after a second, where that failed."""
+    """Asks for feeds all the time, as an app does: once more, after a second and on a new connection, where
+    that failed."""
 
     base_url: str
     users: list[str]
@@ -33,7 +34,8 @@ class FeedProbe:
                 if await self._ask(http, user) is not None:
                     self.num_retried += 1
                     await asyncio.sleep(_RETRY_AFTER_SECONDS)
-                    problem = await self._ask(http, user)
+                    async with httpx.AsyncClient(base_url=self.base_url, timeout=_TIMEOUT_SECONDS) as again:
+                        problem = await self._ask(again, user)
                     if problem is not None:
                         self.failed.append(problem)
                 await asyncio.sleep(_PROBE_EVERY_SECONDS)
