@@ -11,6 +11,7 @@ from messages.arrays import DoubleArray
 LEVEL_SHARES = (0.2, 0.5, 0.8)
 TREND_SHARES = (0.1, 0.4)
 DAMPING = 0.9
+_GRID: DoubleArray = np.array(list(product(LEVEL_SHARES, TREND_SHARES)))
 
 
 def forecast(series: DoubleArray, horizon: int) -> DoubleArray:
@@ -20,28 +21,25 @@ def forecast(series: DoubleArray, horizon: int) -> DoubleArray:
     McKenzie, Management Science 31, 1985); each series takes the smoothing, of a small grid, whose errors one
     step ahead were smallest. `statsmodels` computes the same one series after the other.
     """
-    chances = [
-        smooth(series, level_share, trend_share, DAMPING)
-        for level_share, trend_share in product(LEVEL_SHARES, TREND_SHARES)
-    ]
-    best = np.argmin([errors for _, _, errors in chances], axis=0)
-    which = np.arange(len(series))
-    level = np.array([levels for levels, _, _ in chances])[best, which]
-    trend = np.array([trends for _, trends, _ in chances])[best, which]
+    level_shares, trend_shares = _GRID[:, :1], _GRID[:, 1:]
+    levels, trends, errors = smooth(series, level_shares, trend_shares, DAMPING)
+    best = (np.argmin(errors, axis=0), np.arange(len(series)))
     reach = np.cumsum(DAMPING ** np.arange(1, horizon + 1)).mean()
-    expected: DoubleArray = np.maximum(level + reach * trend, 0.0)
+    expected: DoubleArray = np.maximum(levels[best] + reach * trends[best], 0.0)
     return expected
 
 
 def smooth(
-    series: DoubleArray, level_share: float, trend_share: float, damping: float
+    series: DoubleArray, level_share: float | DoubleArray, trend_share: float | DoubleArray, damping: float
 ) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
-    """Return the last level, the last trend and the squared errors one step ahead, float64 [n] each.
+    """Return the last level, the last trend and the squared errors one step ahead, float64 [n] each, or
+    [g, n] for g shares given as [g, 1].
 
     Begins at the first value with no trend.
     """
-    level = series[:, 0].astype(np.float64)
-    trend, errors = np.zeros(len(series)), np.zeros(len(series))
+    shape = np.broadcast_shapes(np.shape(level_share), (len(series),))
+    level: DoubleArray = np.broadcast_to(series[:, 0].astype(np.float64), shape)
+    trend, errors = np.zeros(shape), np.zeros(shape)
     for value in series.T[1:]:
         expected = level + damping * trend
         errors += (value - expected) ** 2
