@@ -33,7 +33,9 @@ def settings_for(folder: Any, **sections: Any) -> SystemSettings:
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with System(settings_for(tmp_path_factory.mktemp("system"))) as running:
+    folder = tmp_path_factory.mktemp("system")
+    archive = {"uri": str(folder / "archive"), "max_wait_seconds": 1.0}
+    with System(settings_for(folder, archive=archive)) as running:
         with Client(running.http_url) as client:
             fill_catalogue(client)
         yield running
