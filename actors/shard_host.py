@@ -166,8 +166,10 @@ class ShardHost:
         Safe to repeat. What was made is in the next snapshot, which begins at once. Raises ValueError for
         settings that do not fit, UnknownGroupError or NoSuchSnapshotError where there is nothing to begin as.
         """
-        plan = model_plan(training, self._num_partitions)
         is_new = not self._shard.has_group(name)
+        if not is_new and self._ensured.get(name) == training:
+            return False  # the usual call, every few seconds: first weights need not be drawn for it
+        plan = model_plan(training, self._num_partitions)
         if is_new and birth.kind == "copy":
             begin_as_copy(self._shard, name, birth.source, plan.settings, plan.dense)
         elif is_new and birth.kind == "snapshot":
@@ -182,6 +184,7 @@ class ShardHost:
             )
         else:
             self._shard.create_group(name, plan.settings, plan.dense, birth.positions())
+        self._ensured[name] = training
         if is_new:
             self._snapshots.request()
         return is_new
@@ -212,6 +215,7 @@ class ShardHost:
 
     def _begin(self, buckets: IntArray) -> None:
         self._shard = ParameterShard(self._shard_id, buckets, incarnation=uuid.uuid4().hex[:12])
+        self._ensured: dict[str, TrainingSettings] = {}
         self.restored: SnapshotInfo | None = restore_latest(
             self._shard,
             self._settings.snapshot_root,
