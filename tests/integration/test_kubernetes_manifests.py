@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,8 @@ def test_serve_accepts_the_application_and_listens_where_the_probes_ask(
     assert config.http_options.port == settings.http.port
     (application,) = config.applications
     assert application.route_prefix == "/"
+    module, _, name = application.import_path.partition(":")
+    assert callable(getattr(importlib.import_module(module), name))
     (container,) = pod_templates["serving"]["spec"]["containers"]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ports[container["readinessProbe"]["httpGet"]["port"]] == settings.http.port
