@@ -21,7 +21,8 @@ NUM_ROWS = 3_000
 def write_log(folder: Path, *, shuffled: bool = False) -> Path:
     """Let people of a known world watch at random and write it down as KuaiRand does.
 
-    shuffled: outcomes go to other rows, so that nothing can be learned.
+    shuffled: outcomes go to other rows, long views with them as they were judged where they happened (by the
+    duration of the row they come to they could be foretold), so that nothing can be learned.
     """
     world = World(WorldSettings(num_people=60, num_contents=500, num_creators=40, seed=9))
     draws = np.random.default_rng(1)
@@ -32,13 +33,16 @@ def write_log(folder: Path, *, shuffled: bool = False) -> Path:
     slates = [
         viewers[person].watch(np.array([video]), 0.0) for person, video in zip(people, videos, strict=True)
     ]
-    outcomes = [(bool(slate.viewed[0]), float(slate.watch_seconds[0])) for slate in slates]
+    outcomes = [
+        (bool(slate.viewed[0]), float(slate.watch_seconds[0]), min(world.contents.durations[video], 18.0))
+        for slate, video in zip(slates, videos, strict=True)
+    ]
     if shuffled:
         outcomes = [outcomes[place] for place in draws.permutation(NUM_ROWS)]
     lines = [LOG_HEADER]
-    for person, video, time, (viewed, seconds) in zip(people, videos, times, outcomes, strict=True):
+    for person, video, time, (viewed, seconds, enough) in zip(people, videos, times, outcomes, strict=True):
         duration = world.contents.durations[video]
-        long_view = viewed and seconds >= min(duration, 18.0)
+        long_view = viewed and seconds >= enough
         flags = f"{int(viewed)},0,0,0,0,0,{int(long_view)}"
         lines.append(
             f"{person},{video},20220415,0,{time},{flags},{round(seconds * 1e3)},{round(duration * 1e3)},"
