@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,10 +42,15 @@ CONTENTS = [f"content-{index}" for index in range(10)]
 
 
 class Shard(LocalShard):
-    """Tells what has changed, too."""
+    """Does all that a shard's actor does, one call at a time, as an actor does."""
 
     async def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta:
-        return self.host.deltas_since(group, version, incarnation)
+        delta: ShardDelta = self.do("deltas_since", group, version, incarnation)
+        return delta
+
+    def do(self, method: str, *arguments: Any) -> Any:
+        with self._one_at_a_time:
+            return getattr(self.host, method)(*arguments)
 
 
 class LocalParts:
@@ -55,16 +59,15 @@ class LocalParts:
     def __init__(self, endpoints: EndpointSettings, shards: dict[int, Shard]) -> None:
         self._endpoints = endpoints
         self._shards = shards
-        self._lock = threading.Lock()
         self.learners: dict[str, LearnerActor] = {}
 
     async def ensure_group(self, group: str, training: TrainingSettings, birth: GroupBirth) -> None:
         for shard in self._shards.values():
-            shard.host.ensure_group(group, training, birth)
+            shard.do("ensure_group", group, training, birth)
 
     async def drop_group(self, group: str) -> None:
         for shard in self._shards.values():
-            shard.host.drop_group(group)
+            shard.do("drop_group", group)
 
     async def start_learner(self, group: str, training: TrainingSettings) -> None:
         if group not in self.learners:
@@ -200,12 +203,12 @@ def test_a_shadow_learns_the_same_rows_and_production_goes_back_to_its_snapshot(
     assert segments["all"]["impressions"] > 0
 
     for shard in world.shards.values():
-        shard.host.write_snapshot()
+        shard.do("write_snapshot")
     world.change(lambda records: roll_back(records, now=time.time(), by="ada", why="a bad hour"))
     took = seconds_until(lambda: world.synced_rows("production@b") > 0, world.models.status)
     assert took < ROLLBACK_SECONDS
     seconds_until(lambda: FIRST_MODEL not in world.parts.learners)
     world.watch()
     seconds_until(lambda: world.has_learned("production@b"), world.models.status)
-    groups = {name for shard in world.shards.values() for name in shard.host.statistics()["groups"]}
+    groups = {name for shard in world.shards.values() for name in shard.do("statistics")["groups"]}
     assert groups == {"candidate", "production@b", "counters"}
