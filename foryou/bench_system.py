@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -55,7 +57,11 @@ def benchmark_system(
             },
         }
         with System(with_changes(settings, changes), say=lambda step: say(f"starting {step}")) as system:
-            yield system
+            before = signal.signal(signal.SIGTERM, _end)  # Ray has set its own, which leaves servers behind
+            try:
+                yield system
+            finally:
+                signal.signal(signal.SIGTERM, before)
 
 
 def fill(
@@ -105,6 +111,11 @@ def people(system: System, *, num_users: int, num_contents: int, history: int, s
         served=served,
         now=time.time(),
     )
+
+
+def _end(number: int, _frame: object) -> None:
+    """End as after an error, so that everything that was started is stopped."""
+    sys.exit(128 + number)
 
 
 def _delta_rows(metrics: str) -> float:
