@@ -61,7 +61,7 @@ def benchmark_system(
             try:
                 yield system
             finally:
-                signal.signal(signal.SIGTERM, before)
+                signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def fill(
