@@ -42,6 +42,14 @@ def homeless_kinds(nodes: Sequence[Node], leaving: Node) -> list[str]:
     return sorted(kind for kind in leaving.kinds if not any(kind in node.kinds for node in others))
 
 
+def still_moving(nodes: Sequence[Node], leaving: Node, wanted: Sequence[str]) -> list[str]:
+    """Return what is on the leaving node still, and which of the wanted actors live nowhere else yet."""
+    living = [node for node in nodes if node.is_alive]
+    staying = {part for node in living if node.id == leaving.id for part in node.parts}
+    elsewhere = {part for node in living if node.id != leaving.id for part in node.parts}
+    return sorted(staying | ({name.removeprefix("foryou-") for name in wanted} - elsewhere))
+
+
 def run_drain_command(
     settings: SystemSettings,
     named: str,
@@ -69,9 +77,10 @@ def run_drain_command(
         _tell_ray(address, node, seconds)
         moved = _move_actors(Namespace(settings.namespace), node, say)
         deadline = started + seconds
-        while left := _parts_on(node):
+        wanted = () if homeless else tuple(Namespace(settings.namespace).actor(role) for role in moved)
+        while left := still_moving(read_nodes(), node, wanted):
             if time.monotonic() > deadline:
-                raise DrainError(f"still on {named} after {seconds:.0f} s: {', '.join(left)}")
+                raise DrainError(f"not moved off {named} after {seconds:.0f} s: {', '.join(left)}")
             time.sleep(_POLL_SECONDS)
     return {
         "node": node.id,
@@ -107,10 +116,3 @@ def _move_actors(namespace: Namespace, node: Node, say: Callable[[str], None]) -
         ray.kill(ray.get_actor(namespace.actor(role), namespace=RAY_NAMESPACE), no_restart=False)
         moved.append(role)
     return moved
-
-
-def _parts_on(node: Node) -> tuple[str, ...]:
-    for present in read_nodes():
-        if present.id == node.id:
-            return present.parts if present.is_alive else ()
-    return ()

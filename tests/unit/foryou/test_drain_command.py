@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from actors.node_reader import Node, nodes_of
-from foryou.drain_command import DrainError, choose_node, homeless_kinds
+from foryou.drain_command import DrainError, choose_node, homeless_kinds, still_moving
 
 HEAD = Node("0a" * 14, "10.0.0.1", is_alive=True, is_head=True, cpus=4, kinds={"head": 1.0})
 FIRST = Node("1b" * 14, "10.0.0.2", is_alive=True, is_head=False, cpus=2, kinds={"shard": 1.0})
@@ -64,3 +66,16 @@ def test_parts_are_told_with_the_node_on_which_they_run() -> None:
     assert worker.parts == ("feed", "live-shard-0", "live-shard-1")
     assert not gone.is_alive
     assert gone.cpus == 0.0
+
+
+def test_a_node_is_drained_when_it_is_empty_and_its_actors_live_elsewhere() -> None:
+    def nodes(*parts: tuple[str, ...]) -> list[Node]:
+        return [
+            dataclasses.replace(node, parts=own) for node, own in zip((FIRST, SECOND), parts, strict=True)
+        ]
+
+    wanted = ["foryou-live-shard-0"]
+    assert still_moving(nodes(("live-shard-0", "feed"), ()), FIRST, wanted) == ["feed", "live-shard-0"]
+    assert still_moving(nodes((), ()), FIRST, wanted) == ["live-shard-0"]
+    assert still_moving(nodes((), ("live-shard-0",)), FIRST, wanted) == []
+    assert still_moving([SECOND], FIRST, []) == []
