@@ -6,11 +6,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
 FOR ?=
 UNIT_TESTS := $(BIN)/python -m pytest
-TABLE_TESTS := tests/unit/parameter_server tests/unit/monitoring tests/unit/messages
+LEARNING_TESTS := $(addprefix tests/unit/,parameter_server learners actors simulations)
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 unexport PYTHONDONTWRITEBYTECODE # pytest rewrites assertions once, not at each start
 
-.PHONY: help install demo test test-unit test-tables test-rooms test-thorough test-faults lint format bench clean
+.PHONY: help install demo test test-unit test-learning test-serving test-thorough test-faults lint format bench clean
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -36,13 +36,13 @@ test: test-unit ## run every test
 	$(BIN)/python -m pytest tests/integration tests/e2e tests/faults
 
 test-unit: $(VENV)/.installed-test ## run the tests that need no server
-	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) test-tables test-rooms
+	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) test-learning test-serving
 
-test-tables: # what does without torch, in a process of its own: half the imports each, at the same time
-	$(UNIT_TESTS) $(TABLE_TESTS)
+test-learning: # two processes at once, each with about half of the tests and of the imports
+	$(UNIT_TESTS) $(LEARNING_TESTS)
 
-test-rooms:
-	$(UNIT_TESTS) tests/unit tests/conformance $(addprefix --ignore=,$(TABLE_TESTS))
+test-serving:
+	$(UNIT_TESTS) tests/unit tests/conformance $(addprefix --ignore=,$(LEARNING_TESTS))
 
 test-thorough: $(VENV)/.installed-test ## run the property tests with many more examples (takes long)
 	$(UNIT_TESTS) tests/unit --hypothesis-profile=thorough

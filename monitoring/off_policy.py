@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from messages.arrays import AnyArray, DoubleArray
 
@@ -146,7 +146,7 @@ def _with_interval(
     error = float(np.sqrt((sums**2).sum() * num_clusters / (num_clusters - 1)) / count)
     # Few rows with large weights know their own spread badly: Student's t, by how many there really are.
     freedom = max(min(float(num_clusters), effective) - 1, 1.0)
-    reach = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * error
+    reach = float(special.stdtrit(freedom, 0.5 + confidence / 2)) * error
     return OffPolicyEstimate(
         value=value,
         low=value - reach,

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy import stats
+from scipy import special
 
 from messages.arrays import BoolArray, DoubleArray, IntArray
 from monitoring.sample_ratio import SampleRatioTest
@@ -120,7 +120,7 @@ def classical_sample(settings: SignificanceSettings, pilot_people: int = 40_000)
         last = arms
     effect = ratio_effect(last.control, last.treatment, use_history=False)
     variance_of_one = float(effect.variance[0]) * pilot_people / 4  # half in each arm, and two arms
-    quantiles = stats.norm.ppf([1 - settings.alpha / 2, settings.planned_power]).sum()
+    quantiles = special.ndtri([1 - settings.alpha / 2, settings.planned_power]).sum()
     per_arm = 2 * variance_of_one * (quantiles / (settings.lift * float(effect.control[0]))) ** 2
     return int(np.ceil(per_arm)) * NUM_ARMS
 
@@ -149,7 +149,7 @@ def _run_chunk(
     first_look = _first_look(settings, cohort)
     plain, adjusted = SequentialTest(settings.alpha), SequentialTest(settings.alpha)
     ratio = SampleRatioTest([1.0] * NUM_ARMS)
-    critical = float(stats.norm.ppf(1 - settings.alpha / 2))
+    critical = float(special.ndtri(1 - settings.alpha / 2))
     found, with_history, peeking = (np.full(count, np.nan) for _ in range(3))
     classical = np.zeros(count, dtype=np.bool_)
     truth_held = np.ones(count, dtype=np.bool_)

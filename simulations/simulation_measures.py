@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from simulations.arm_record import NUM_BINS, ArmRecord
 from simulations.dynamics import HOUR
@@ -40,7 +40,11 @@ class Estimate:
         mean = float(np.mean(known))
         if len(known) < 2:
             return cls(mean, None, None)
-        reach = float(stats.t.ppf(0.975, len(known) - 1) * stats.sem(known))
+        reach = (
+            float(special.stdtrit(len(known) - 1, 0.975))
+            * float(np.std(known, ddof=1))
+            / math.sqrt(len(known))
+        )
         return cls(mean, mean - reach, mean + reach)
 
     def interval(self) -> list[float | None]:
