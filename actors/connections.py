@@ -38,12 +38,15 @@ class Connections:
     num_partitions: int
 
     @classmethod
-    async def open(cls, endpoints: EndpointSettings, name: str) -> Connections:
+    async def open(
+        cls, endpoints: EndpointSettings, name: str, *, patient_store: bool = False
+    ) -> Connections:
+        """patient_store: see `connect_store`."""
         client = await connect(endpoints.nats_url, name)
         return cls(
             nats=client,
             js=client.jetstream(timeout=5, publish_async_max_pending=4000),
-            redis=connect_store(endpoints.store_url),
+            redis=connect_store(endpoints.store_url, patient=patient_store),
             namespace=Namespace(endpoints.namespace),
             num_partitions=endpoints.num_partitions,
         )

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import WatchError
 
 from actors.id_ledger import IdLedger
@@ -24,6 +27,8 @@ MAX_SERVED_SLATES = 200
 """Older slates are forgotten: what was served that long ago may be shown again."""
 
 _STATE_BATCH = 2_000
+_BACKOFF = ExponentialBackoff(cap=0.5, base=0.05)
+_NUM_RETRIES = 8
 
 
 class StatesTakenError(Exception):
@@ -46,9 +51,14 @@ class StoredUser:
     notice: int = 0
 
 
-def connect_store(url: str) -> Redis:
-    """Connect with RESP2 (cheaper to parse here) and time-outs that a request can bear."""
-    return Redis.from_url(url, protocol=2, socket_timeout=5, socket_connect_timeout=5)
+def connect_store(url: str, *, patient: bool = False) -> Redis:
+    """Connect with RESP2 (cheaper to parse here) and time-outs that a request can bear.
+
+    patient: a call whose connection is refused or breaks is made again for about three seconds, as long as a
+    restart takes. Only for who may make any call twice; a store that hangs is not waited for twice.
+    """
+    retry = Retry(_BACKOFF, _NUM_RETRIES, supported_errors=(RedisConnectionError,)) if patient else None
+    return Redis.from_url(url, protocol=2, socket_timeout=5, socket_connect_timeout=5, retry=retry)
 
 
 class UserStore:

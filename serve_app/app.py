@@ -76,7 +76,7 @@ class FeedIngress:
         faiss.omp_set_num_threads(1)
         self.revision = revision
         self._settings = feed
-        self._connections = await Connections.open(endpoints, "replica")
+        self._connections = await Connections.open(endpoints, "replica", patient_store=True)
         metrics = ServingMetrics()
         namespace = self._connections.namespace
         shards = ShardMapStore(self._connections.redis, namespace)
