@@ -54,9 +54,11 @@ def list_snapshots(
     as_json: JsonOption = False,
 ) -> None:
     """List every snapshot with its shard, time, rows and bytes."""
-    from foryou.snapshot_command import run_snapshot_list
+    from foryou.snapshot_command import SnapshotRootError, run_snapshot_list
 
-    print_report(run_snapshot_list(_root(root, config, state)), "Snapshots", as_json=as_json)
+    with refusing(SnapshotRootError):
+        report = run_snapshot_list(_root(root, config, state))
+    print_report(report, "Snapshots", as_json=as_json)
 
 
 @snapshot_app.command("inspect")
@@ -68,9 +70,9 @@ def inspect_snapshot(
     as_json: JsonOption = False,
 ) -> None:
     """Read a snapshot whole, check every byte, and say what it holds."""
-    from foryou.snapshot_command import SnapshotError, run_snapshot_inspect
+    from foryou.snapshot_command import SnapshotError, SnapshotRootError, run_snapshot_inspect
 
-    with refusing(SnapshotError):
+    with refusing(SnapshotError, SnapshotRootError):
         report = run_snapshot_inspect(_root(root, config, state), name)
     print_report(report, name, as_json=as_json)
 
@@ -84,8 +86,8 @@ def restore_snapshot(
     as_json: JsonOption = False,
 ) -> None:
     """Put the newest sound state of all buckets together: a system that begins from there holds all of it."""
-    from foryou.snapshot_command import SnapshotError, run_snapshot_restore
+    from foryou.snapshot_command import SnapshotError, SnapshotRootError, run_snapshot_restore
 
-    with refusing(SnapshotError):
+    with refusing(SnapshotError, SnapshotRootError):
         report = run_snapshot_restore(_root(root, config, state), target)
     print_report(report, "Restored", as_json=as_json)

@@ -13,9 +13,16 @@ import numpy as np
 from messages.identifiers import NUM_BUCKETS
 from parameter_server.shard import ParameterShard
 from parameter_server.snapshot_catalogue import inspect_snapshot, list_snapshots
+from parameter_server.snapshot_files import SnapshotRootError
 from parameter_server.snapshots import DamagedSnapshotError, restore_latest, write_snapshot
 
-__all__ = ["SnapshotError", "run_snapshot_inspect", "run_snapshot_list", "run_snapshot_restore"]
+__all__ = [
+    "SnapshotError",
+    "SnapshotRootError",
+    "run_snapshot_inspect",
+    "run_snapshot_list",
+    "run_snapshot_restore",
+]
 
 
 class SnapshotError(ValueError):

@@ -96,14 +96,25 @@ SnapshotFiles: TypeAlias = LocalFiles | ArrowFiles
 SnapshotRoot: TypeAlias = Path | str | LocalFiles | ArrowFiles
 
 
+class SnapshotRootError(ValueError):
+    """A URI whose file system pyarrow does not know, or cannot open."""
+
+
 def open_files(root: SnapshotRoot) -> SnapshotFiles:
-    """Return the files under a path or URI. pyarrow is loaded for a URI only: a shard is small without it."""
+    """Return the files under a path or URI. pyarrow is loaded for a URI only: a shard is small without it.
+
+    Raises SnapshotRootError.
+    """
     if isinstance(root, (LocalFiles, ArrowFiles)):
         return root
     if isinstance(root, str) and "://" in root:
+        import pyarrow as pa
         from pyarrow.fs import FileSystem
 
-        filesystem, path = FileSystem.from_uri(root)
+        try:
+            filesystem, path = FileSystem.from_uri(root)
+        except (pa.ArrowException, OSError) as error:
+            raise SnapshotRootError(f"snapshots {root!r}: {error}") from error
         return ArrowFiles(filesystem, path)
     return LocalFiles(Path(root))
 

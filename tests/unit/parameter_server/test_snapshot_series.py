@@ -15,7 +15,7 @@ from parameter_server.initializers import initial_rows
 from parameter_server.settings import GroupSettings, OptimizerName, SlotSettings
 from parameter_server.shard import ParameterShard
 from parameter_server.snapshot_catalogue import inspect_snapshot, list_snapshots
-from parameter_server.snapshot_files import ArrowFiles, open_files
+from parameter_server.snapshot_files import ArrowFiles, SnapshotRootError, open_files
 from parameter_server.snapshots import DamagedSnapshotError, SnapshotSeries, restore_latest
 
 IDS = np.arange(1, 201, dtype=np.uint64)
@@ -247,3 +247,8 @@ def test_listing_names_what_cannot_be_used(tmp_path: Path) -> None:
     (taken / "manifest.json").write_text("{")
     (entry,) = list_snapshots(tmp_path)
     assert "cannot be read" in entry["problem"]
+
+
+def test_a_file_system_that_nobody_knows_is_refused_by_name() -> None:
+    with pytest.raises(SnapshotRootError, match="nowhere://bucket"):
+        open_files("nowhere://bucket")
