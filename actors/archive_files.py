@@ -86,7 +86,7 @@ class ArchiveFiles:
                 self.filesystem, self.path = FileSystem.from_uri(self.root)
             else:
                 self.filesystem, self.path = LocalFileSystem(), str(Path(root).resolve())
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        except (pa.ArrowException, OSError) as error:
             raise ArchiveError(f"archive {self.root!r}: {error}") from error
         self._is_local = self.filesystem.type_name == "local"
 

@@ -109,7 +109,7 @@ class LearnerActor:
                     continue
                 batch = mini_batch.batch()
                 agree = follower.buckets_agree
-                result = await self._train_or_quarantine(connections, mini_batch, batch)
+                result = await self._train_or_quarantine(connections, quarantine, mini_batch, batch)
                 pushed = await self._train_admitted(
                     admissions, mini_batch.spans, batch, result, may_bind=agree
                 )
@@ -128,7 +128,11 @@ class LearnerActor:
                     self._learned(batch, result)
 
     async def _train_or_quarantine(
-        self, connections: Connections, mini_batch: MiniBatch, batch: ExampleBatch
+        self,
+        connections: Connections,
+        quarantine: QuarantineStore,
+        mini_batch: MiniBatch,
+        batch: ExampleBatch,
     ) -> StepResult | None:
         """Return what to push; None for nothing: no rows, or a batch whose spans were recorded for later."""
         from learners.training_step import NonFiniteLossError
@@ -137,10 +141,8 @@ class LearnerActor:
             return None
         sampled = sample_skips(batch, self._training.skip_keep_rate)
         num_joined = 0 if sampled.joined is None else len(sampled.joined)
-        request = self._step.pull_request(sampled, self._settings.group)
-        pulled = await self._client.pull(request)
         try:
-            result = self._step.run(sampled, pulled.values, pulled.dense, pulled.counters)
+            result = await self._train(sampled)
         except NonFiniteLossError as error:
             verdict = self._guard.refused(str(error), num_joined)
         else:
@@ -149,7 +151,6 @@ class LearnerActor:
             if verdict.keep:
                 return result
         logger.error("quarantined %d examples: %s", len(batch), verdict.reason)
-        quarantine = QuarantineStore(connections, self._settings.group)
         await quarantine.put_aside(mini_batch.spans, verdict.reason, len(batch))
         return None
 
@@ -170,7 +171,8 @@ class LearnerActor:
             try:
                 admitted = await admissions.batch_of(entry)
                 together = ExampleBatch.concatenate([batch, admitted]) if result is not None else admitted
-                result, batch = await self._train(together), together
+                sampled = sample_skips(together, self._training.skip_keep_rate)
+                result, batch = await self._train(sampled), together
             except (NonFiniteLossError, StreamTrimmedError) as error:
                 logger.error("entry %d of the quarantine cannot be let in: %s", entry.number, error)
                 await admissions.refuse(entry, str(error))
@@ -178,9 +180,8 @@ class LearnerActor:
                 logger.warning("entry %d of the quarantine is let in: %s", entry.number, entry.reason)
         return result
 
-    async def _train(self, batch: ExampleBatch) -> StepResult:
+    async def _train(self, sampled: ExampleBatch) -> StepResult:
         """Raises NonFiniteLossError."""
-        sampled = sample_skips(batch, self._training.skip_keep_rate)
         pulled = await self._client.pull(self._step.pull_request(sampled, self._settings.group))
         return self._step.run(sampled, pulled.values, pulled.dense, pulled.counters)
 

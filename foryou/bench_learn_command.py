@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from actors.connections import EndpointSettings
-from foryou.borrowed_services import borrowed_services
+from foryou.borrowed_services import passing_plan
 from foryou.settings import SystemSettings
 from simulations.benchmarks.learning_feed import LearningFeedSettings
 
@@ -48,24 +46,9 @@ def _measure_system(
     say: Callable[[str], None],
 ) -> Any:
     say("starting what it needs")
-    namespace = f"bench-{uuid.uuid4().hex[:8]}"
-    with borrowed_services(settings) as (nats_url, store_url):
-        from actors.cluster import ClusterPlan
+    with passing_plan(settings, "bench") as plan:
         from simulations.benchmarks.system_rates import measure_system
 
-        plan = ClusterPlan(
-            endpoints=EndpointSettings(
-                nats_url=nats_url,
-                store_url=store_url,
-                namespace=namespace,
-                num_partitions=settings.num_partitions,
-            ),
-            snapshot_root=settings.services.state.resolve() / "snapshots" / namespace,
-            num_shards=settings.shards.count,
-            joiner=settings.joiner,
-            training=settings.training,
-            batching=settings.batching,
-        )
         return measure_system(
             plan,
             feed.model_copy(update={"num_partitions": settings.num_partitions}),

@@ -27,8 +27,9 @@ from foryou.deployment_log import (
     settings_to_keep,
     text_digest,
 )
+from foryou.running_endpoints import endpoints_of
 from foryou.settings import SystemSettings
-from foryou.system_plan import cluster_plan, endpoints_of, feed_application, prepare_services
+from foryou.system_plan import cluster_plan, feed_application, prepare_services
 
 if TYPE_CHECKING:
     from ray import serve

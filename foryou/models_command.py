@@ -7,10 +7,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import httpx
-
-from foryou.client import ApiError, Client
-from foryou.local_services import StateFolder
+from foryou.client import Client
+from foryou.operator_client import ask_running
 from foryou.settings import SystemSettings
 
 ACTIONS: dict[str, str] = {
@@ -95,14 +93,4 @@ def nested(changes: Sequence[str]) -> dict[str, Any]:
 
 
 def _ask(settings: SystemSettings, question: Callable[[Client], dict[str, Any]]) -> dict[str, Any]:
-    state = settings.services.state
-    running = StateFolder(state).find_running()
-    if running is None:
-        raise ModelsError(f"nothing runs on {state}; `foryou up` starts it")
-    keys = settings.feed.api.access.admin_keys
-    key = keys[0].get_secret_value() if keys else None
-    try:
-        with Client(running.http_url, key=key) as client:
-            return question(client)
-    except (ApiError, httpx.HTTPError) as error:
-        raise ModelsError(str(error)) from error
+    return ask_running(settings, question, ModelsError)

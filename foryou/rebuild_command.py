@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,9 @@ from actors.names import Namespace, partition_of_subject
 from actors.state_rebuild import RebuildError, RebuiltStates, rebuild_states
 from actors.streams import StreamMessage, StreamReader, ensure_streams
 from foryou.local_services import LocalServices, StateFolder
+from foryou.running_endpoints import endpoints_of
 from foryou.settings import SystemSettings
+from foryou.system_plan import snapshot_root
 from learners.span_cutter import ExamplesMessage, LostExamplesError
 from messages.examples import ExampleBatch, ExamplesHeader
 from messages.identifiers import NUM_BUCKETS
@@ -55,14 +58,8 @@ def run_rebuild_command(settings: SystemSettings) -> dict[str, Any]:
         StateFolder(services.state) as state,
         LocalServices(state, services.nats_url, services.store_url, services.nats_sync) as local,
     ):
-        endpoints = EndpointSettings(
-            nats_url=local.nats_url,
-            store_url=local.store_url,
-            namespace=settings.namespace,
-            num_partitions=settings.num_partitions,
-        )
-        root = settings.shards.snapshots or str(state.path / "snapshots")
-        states, shards = asyncio.run(_rebuild(settings, endpoints, f"{root}/{settings.namespace}"))
+        endpoints = endpoints_of(settings, local.nats_url, local.store_url)
+        states, shards = asyncio.run(_rebuild(settings, endpoints, snapshot_root(settings)))
     return {
         "feed_messages": states.messages,
         "from_archive": states.from_archive,
@@ -76,7 +73,7 @@ def run_rebuild_command(settings: SystemSettings) -> dict[str, Any]:
 
 
 async def _rebuild(
-    settings: SystemSettings, endpoints: EndpointSettings, snapshot_root: str
+    settings: SystemSettings, endpoints: EndpointSettings, snapshots: Path | str
 ) -> tuple[RebuiltStates, RebuiltShards]:
     from actors.model_actor import ModelActorSettings
 
@@ -86,7 +83,7 @@ async def _rebuild(
         archive = _Archive(settings, connections.namespace)
         feed = archive.feed(await archive.label(connections, connections.namespace.feed_stream))
         states = await rebuild_states(connections, settings.joiner, feed, model.row_group)
-        shards = await _rebuild_shards(connections, settings, archive, snapshot_root, model.group)
+        shards = await _rebuild_shards(connections, settings, archive, snapshots, model.group)
     return states, shards
 
 
@@ -134,7 +131,7 @@ class _Archive:
 
 
 async def _rebuild_shards(
-    connections: Connections, settings: SystemSettings, archive: _Archive, snapshot_root: str, group: str
+    connections: Connections, settings: SystemSettings, archive: _Archive, snapshots: Path | str, group: str
 ) -> RebuiltShards:
     """Learn what no snapshot holds, as far as the stream alone does not bring it back by itself."""
     from simulations.in_process_learner import InProcessLearner
@@ -142,7 +139,7 @@ async def _rebuild_shards(
     stream = connections.namespace.examples_stream
     state = (await connections.js.stream_info(stream)).state
     shard = ParameterShard(0, np.arange(NUM_BUCKETS), f"rebuilt-{time.time_ns()}")
-    restored = restore_latest(shard, snapshot_root)
+    restored = restore_latest(shard, snapshots)
     learner = InProcessLearner(
         settings.training,
         num_partitions=connections.num_partitions,
@@ -167,7 +164,7 @@ async def _rebuild_shards(
     progress.learn()
     if not progress.num_examples:
         return RebuiltShards(None, 0)
-    return RebuiltShards(SnapshotSeries(shard, snapshot_root).take(), progress.num_examples)
+    return RebuiltShards(SnapshotSeries(shard, snapshots).take(), progress.num_examples)
 
 
 async def _add_stream(connections: Connections, progress: _Progress, last: int) -> None:

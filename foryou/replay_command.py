@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from threadpoolctl import threadpool_limits
 
-from actors.connections import EndpointSettings
-from foryou.borrowed_services import borrowed_services
+from foryou.borrowed_services import passing_plan
 from foryou.console import progress_console
 from foryou.datasets_command import DatasetError, moment_of
 from foryou.settings import SystemSettings
@@ -88,25 +86,9 @@ def _replay_in_process(
 def _replay_through_system(
     settings: SystemSettings, log: ReplayLog, factor: float | None, advance: Callable[[int], None]
 ) -> dict[str, Any]:
-    from actors.cluster import ClusterPlan
-    from simulations.system_replay import replay_through_system
+    with passing_plan(settings, "replay", replay=True) as plan:
+        from simulations.system_replay import replay_through_system
 
-    namespace = f"replay-{uuid.uuid4().hex[:8]}"
-    with borrowed_services(settings) as (nats_url, store_url):
-        plan = ClusterPlan(
-            endpoints=EndpointSettings(
-                nats_url=nats_url,
-                store_url=store_url,
-                namespace=namespace,
-                num_partitions=settings.num_partitions,
-            ),
-            snapshot_root=settings.services.state.resolve() / "snapshots" / namespace,
-            num_shards=settings.shards.count,
-            joiner=settings.joiner,
-            training=settings.training,
-            batching=settings.batching,
-            replay=True,
-        )
         return replay_through_system(plan, log, settings.streams, factor, advance).as_dict()
 
 

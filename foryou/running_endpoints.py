@@ -21,9 +21,16 @@ def running_endpoints(settings: SystemSettings) -> EndpointSettings:
             f"nothing runs on {settings.services.state}: start `foryou up`, or set services.nats_url and "
             "services.store_url"
         )
+    return endpoints_of(settings, nats_url, store_url)
+
+
+def endpoints_of(
+    settings: SystemSettings, nats_url: str, store_url: str, namespace: str | None = None
+) -> EndpointSettings:
+    """Return where broker and store are, and which namespace of them is meant: the settings', or another."""
     return EndpointSettings(
         nats_url=nats_url,
         store_url=store_url,
-        namespace=settings.namespace,
+        namespace=settings.namespace if namespace is None else namespace,
         num_partitions=settings.num_partitions,
     )

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from actors.connections import EndpointSettings
 from foryou.local_services import LOOPBACK, LocalServices, RunningSystem, StateFolder, free_port
 from foryou.ray_session import captured_prints, ray_session
+from foryou.running_endpoints import endpoints_of
 from foryou.settings import SystemSettings
 from foryou.system_plan import (
     cluster_plan,
-    endpoints_of,
     feed_application,
     prepare_services,
     snapshot_root,

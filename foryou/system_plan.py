@@ -33,16 +33,6 @@ def snapshot_root(settings: SystemSettings) -> Path | str:
     return folder.resolve() / settings.namespace
 
 
-def endpoints_of(settings: SystemSettings, nats_url: str, store_url: str) -> EndpointSettings:
-    """Return where broker and store are, and which namespace of them is meant."""
-    return EndpointSettings(
-        nats_url=nats_url,
-        store_url=store_url,
-        namespace=settings.namespace,
-        num_partitions=settings.num_partitions,
-    )
-
-
 async def prepare_services(settings: SystemSettings, endpoints: EndpointSettings) -> ModelRecords:
     """Make what is not there yet, the streams and the registry of models; return what the registry says."""
     async with await Connections.open(endpoints, "foryou-prepare") as connections:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,13 @@ from threadpoolctl import threadpool_limits
 
 from actors.archive_files import ArchiveError, ArchiveFiles, stream_label
 from actors.connections import Connections, EndpointSettings
-from foryou.local_services import LocalServices, StateFolder
+from foryou.borrowed_services import borrowed_streams
+from foryou.local_services import StateFolder
 from foryou.ray_session import ray_session
+from foryou.running_endpoints import endpoints_of
 from foryou.settings import SystemSettings
 from foryou.system_plan import snapshot_root
+from parameter_server.snapshot_files import SnapshotRootError
 from simulations.initial_embeddings import InitialMethod
 
 
@@ -54,7 +56,7 @@ def run_train_command(
     started = time.monotonic()
     try:
         files = ArchiveFiles(uri if "://" in uri else Path(uri).resolve())
-        with _streams(settings) as nats_and_store, ray_session(settings), threadpool_limits(1):
+        with borrowed_streams(settings) as streams, ray_session(settings), threadpool_limits(1):
             from simulations.archive_training import TrainingRefusedError, train_on_archive
 
             try:
@@ -70,12 +72,12 @@ def run_train_command(
                 )
             except TrainingRefusedError as error:
                 raise TrainError(str(error)) from error
-            label = asyncio.run(label_of_stream(_endpoints(settings, *nats_and_store)))
+            label = asyncio.run(label_of_stream(endpoints_of(settings, streams.nats_url, streams.store_url)))
             goes_on = label == trained.end.stream
             location = trained.write_snapshot(
                 snapshots or snapshot_root(settings), goes_on=goes_on, keep=settings.shards.snapshots_kept
             )
-    except ArchiveError as error:
+    except (ArchiveError, SnapshotRootError) as error:
         raise TrainError(str(error)) from error
     first, *later = trained.aucs
     return {
@@ -97,21 +99,6 @@ def run_train_command(
     }
 
 
-@contextlib.contextmanager
-def _streams(settings: SystemSettings) -> Iterator[tuple[str, str]]:
-    """Yield where the system's broker and store are; they say whether its stream is the archived one."""
-    state, services = StateFolder(settings.services.state), settings.services
-    running = state.find_running()
-    if running is not None:
-        yield running.nats_url, running.store_url
-        return
-    with (
-        state,
-        LocalServices(state, services.nats_url, services.store_url, services.nats_sync) as local,
-    ):
-        yield local.nats_url, local.store_url
-
-
 async def label_of_stream(endpoints: EndpointSettings) -> str | None:
     """Return what the archive calls a system's EXAMPLES stream; None where there is none yet."""
     from nats.js.errors import NotFoundError
@@ -123,12 +110,3 @@ async def label_of_stream(endpoints: EndpointSettings) -> str | None:
             return None
         created: Any = info.created
         return stream_label(endpoints.namespace, created)
-
-
-def _endpoints(settings: SystemSettings, nats_url: str, store_url: str) -> EndpointSettings:
-    return EndpointSettings(
-        nats_url=nats_url,
-        store_url=store_url,
-        namespace=settings.namespace,
-        num_partitions=settings.num_partitions,
-    )

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import httpx
-
-from foryou.client import ApiError, Client
-from foryou.local_services import StateFolder
+from foryou.client import Client
+from foryou.operator_client import ask_running
 from foryou.settings import SystemSettings
 
 
@@ -75,14 +73,5 @@ def _flat(answer: dict[str, Any]) -> dict[str, Any]:
     return {"revision": answer["revision"], "changed_at": answer["changed_at"], **answer["weights"]}
 
 
-def _ask(settings: SystemSettings, call: Callable[[Client], dict[str, Any]]) -> dict[str, Any]:
-    running = StateFolder(settings.services.state).find_running()
-    if running is None:
-        raise WeightsError(f"nothing runs on {settings.services.state}: start `foryou up`")
-    keys = settings.feed.api.access.admin_keys
-    key = keys[0].get_secret_value() if keys else None
-    try:
-        with Client(running.http_url, key=key) as client:
-            return call(client)
-    except (ApiError, httpx.HTTPError) as error:
-        raise WeightsError(str(error)) from error
+def _ask(settings: SystemSettings, question: Callable[[Client], dict[str, Any]]) -> dict[str, Any]:
+    return ask_running(settings, question, WeightsError)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
 import threading
 from typing import Any
 
@@ -17,8 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from actors.connections import Connections, EndpointSettings
 from messages.examples import ExamplesHeader
 from simulations.benchmarks.freshness_load import FreshnessPlan, FreshnessReport
-
-_GRACE_SECONDS = 60.0
+from simulations.benchmarks.load_process import run_load_process
 
 
 class JoinTimes:
@@ -95,14 +91,8 @@ def run_freshness(plan: FreshnessPlan, endpoints: EndpointSettings) -> dict[str,
 
 
 def _run(plan: FreshnessPlan) -> FreshnessReport:
-    done = subprocess.run(
-        [sys.executable, "-m", "simulations.benchmarks.freshness_load", plan.model_dump_json()],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=plan.seconds + plan.warm_seconds + _GRACE_SECONDS,
-    )
-    return FreshnessReport.model_validate(json.loads(done.stdout))
+    module = "simulations.benchmarks.freshness_load"
+    return run_load_process(module, plan, FreshnessReport, plan.seconds + plan.warm_seconds)
 
 
 def _means(url: str) -> dict[str, float]:

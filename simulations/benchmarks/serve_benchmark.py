@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulations.benchmarks.http_load import LoadPlan, LoadReport
+from simulations.benchmarks.load_process import run_load_process
 
 FEED_PATH = "/v1/feed/bench-user-{user}?limit=20"
-_GRACE_SECONDS = 60.0
+_LONGEST_RECOVERY_SECONDS = 60.0
 _EXPLAINED = 20
 _RECOVERED_ANSWERS = 20
 
@@ -45,14 +43,8 @@ class ServeBenchmarkSettings(BaseModel):
 
 def run_load(plan: LoadPlan) -> LoadReport:
     """Carry out a plan in a process of its own. Raises subprocess.CalledProcessError, TimeoutExpired."""
-    done = subprocess.run(
-        [sys.executable, "-m", "simulations.benchmarks.http_load", plan.model_dump_json()],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=plan.seconds + plan.warm_seconds + _GRACE_SECONDS,
-    )
-    return LoadReport.model_validate(json.loads(done.stdout))
+    module = "simulations.benchmarks.http_load"
+    return run_load_process(module, plan, LoadReport, plan.seconds + plan.warm_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +171,7 @@ class ServeMeasurement:
                     in_a_row += 1
                 else:
                     in_a_row = 0
-                if asked - started > _GRACE_SECONDS:
+                if asked - started > _LONGEST_RECOVERY_SECONDS:
                     return float("nan")
         return round(since, 3)
 

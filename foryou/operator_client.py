@@ -1,0 +1,28 @@
+"""An operator's question to the running system, over HTTP with the key that the settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from foryou.client import ApiError, Client
+from foryou.local_services import StateFolder
+from foryou.settings import SystemSettings
+
+
+def ask_running(
+    settings: SystemSettings, question: Callable[[Client], dict[str, Any]], refusal: type[Exception]
+) -> dict[str, Any]:
+    """Ask the system that runs on the state folder. Raises `refusal` where none runs, or where it refuses."""
+    running = StateFolder(settings.services.state).find_running()
+    if running is None:
+        raise refusal(f"nothing runs on {settings.services.state}: start `foryou up`")
+    keys = settings.feed.api.access.admin_keys
+    key = keys[0].get_secret_value() if keys else None
+    try:
+        with Client(running.http_url, key=key) as client:
+            return question(client)
+    except (ApiError, httpx.HTTPError) as error:
+        raise refusal(str(error)) from error
