@@ -201,7 +201,8 @@ def run(folder: Path, started: list[Up], *, killed: bool) -> tuple[Accounts, int
     wait_until_learned(up.client, second, LEARN_SECONDS)
     wait_until_learned(up.client, publish(up.endpoints, 2), LEARN_SECONDS)
     if not killed:
-        wait_until_counted(up.client, sum(num_events(part) for part in range(3)))
+        for role in ("counter-writer", "learner"):
+            wait_until_told(up.client, role, sum(num_events(part) for part in range(3)))
     trained = int(up.client.status()["workers"]["learner"]["examples"])
     states = stored_states(up.endpoints)
     up.stop()
@@ -212,9 +213,10 @@ def num_events(part: int) -> int:
     return sum(kind == "event" for _, message in stretch(part) for kind, _ in message.records)
 
 
-def wait_until_counted(client: Client, examples: int) -> None:
+def wait_until_told(client: Client, role: str, examples: int) -> None:
+    """Replicas ask the workers once a second: what is served may be ahead of what they last said."""
     deadline = time.monotonic() + LEARN_SECONDS
-    while client.status()["workers"].get("counter-writer", {}).get("examples", 0) < examples:
+    while client.status()["workers"].get(role, {}).get("examples", 0) < examples:
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
