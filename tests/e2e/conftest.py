@@ -14,7 +14,7 @@ from foryou.settings import SystemSettings, load_settings
 from foryou.system import System
 
 TOPICS = ("cats", "chess", "cooking", "cycling")
-CONTENTS_PER_TOPIC = 90  # more than anybody scrolls through in a test: a topic that runs out looks like one not learned
+CONTENTS_PER_TOPIC = 90  # more than a test scrolls through: a topic that runs out looks like one not learned
 DEADLINE_SECONDS = 20.0
 FEED_SIZE = 10
 
