@@ -1,4 +1,4 @@
-"""`foryou bench serve` and `foryou bench freshness`."""
+"""`foryou bench serve`, `foryou bench freshness` and `foryou bench models`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def register(bench_app: typer.Typer) -> None:
     """Add the benchmarks of serving to `foryou bench`."""
     bench_app.command("serve")(bench_serve)
     bench_app.command("freshness")(bench_freshness)
+    bench_app.command("models")(bench_models)
 
 
 def bench_serve(
@@ -74,6 +75,33 @@ def bench_freshness(
             settings_from(config), plan, num_contents=contents, say=status.update
         )
     print_report(answer, "Freshness", as_json=as_json)
+
+
+def bench_models(
+    contents: Annotated[int, typer.Option(help="In the catalogue, by bulk import.")] = 10_000,
+    events: Annotated[float, typer.Option(help="Events a second while learners are measured.")] = 400.0,
+    seconds: Annotated[float, typer.Option(help="Of each of the three loads.")] = 15.0,
+    rounds: Annotated[int, typer.Option(help="How often canary and no canary take turns.")] = 3,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure what a second model costs: learners' CPU, answers beside a canary; in a system of its own."""
+    from foryou.bench_models_command import (
+        BenchmarkError,
+        ModelsBenchmarkError,
+        run_bench_models_command,
+    )
+    from simulations.benchmarks.models_benchmark import ModelsBenchmarkSettings
+
+    benchmark = ModelsBenchmarkSettings(
+        num_contents=contents, events_per_s=events, seconds=seconds, rounds=rounds
+    )
+    with (
+        refusing(BenchmarkError, ModelsBenchmarkError),
+        progress_console.status("measuring") as status,
+    ):
+        answer = run_bench_models_command(settings_from(config), benchmark, say=status.update)
+    print_report(answer, "Two models", as_json=as_json)
 
 
 def seconds_of(text: str) -> float:
