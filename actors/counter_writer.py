@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.background import BackgroundTask
+from actors.collector_pacing import pace_collector
 from actors.connections import Connections, EndpointSettings
 from actors.epochs import take_epoch
 from actors.examples_follower import NEEDS_OPERATOR, BatchingSettings, ExamplesFollower
@@ -34,6 +35,7 @@ class CounterWriter:
         self._epoch = 0
         self._follower: ExamplesFollower | None = None
         self._task = BackgroundTask("counter-writer", self._run, stays_down=NEEDS_OPERATOR)
+        pace_collector()
         self._task.start()
 
     def status(self) -> dict[str, Any]:

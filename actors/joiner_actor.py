@@ -14,6 +14,7 @@ from redis.exceptions import ConnectionError as StoreConnectionError
 from redis.exceptions import TimeoutError as StoreTimeoutError
 
 from actors.background import BackgroundTask
+from actors.collector_pacing import pace_collector
 from actors.connections import Connections, EndpointSettings
 from actors.epochs import OvertakenError, ensure_owner, take_epoch
 from actors.examples_writer import ExamplesTrimmedError
@@ -63,6 +64,7 @@ class JoinerActor:
         self._waiting_for: str | None = None
         self._noted_at = 0.0
         self._task = BackgroundTask("joiner", self._run, stays_down=_STAYS_DOWN)
+        pace_collector()
         self._task.start()
 
     def status(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from actors.admissions import Admissions
 from actors.background import BackgroundTask
+from actors.collector_pacing import pace_collector
 from actors.connections import Connections, EndpointSettings
 from actors.epochs import take_epoch
 from actors.examples_follower import NEEDS_OPERATOR, BatchingSettings, ExamplesFollower
@@ -69,6 +70,7 @@ class LearnerActor:
         self._epochs = {settings.group: 0} | ({COUNTERS_GROUP: 0} if settings.writes_counters else {})
         self._follower: ExamplesFollower | None = None
         self._task = BackgroundTask(f"learner-{settings.group}", self._run, stays_down=NEEDS_OPERATOR)
+        pace_collector()
         self._task.start()
 
     def status(self) -> dict[str, Any]:

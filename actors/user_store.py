@@ -12,7 +12,6 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import WatchError
 
 from actors.id_ledger import IdLedger
 from actors.names import Namespace
@@ -27,6 +26,19 @@ MAX_SERVED_SLATES = 200
 """Older slates are forgotten: what was served that long ago may be shown again."""
 
 _STATE_BATCH = 2_000
+_MOVE = """
+local stands = redis.call('GET', KEYS[1]) or '0'
+if stands ~= ARGV[1] then
+  return stands
+end
+for number = 2, #KEYS do
+  redis.call('SET', KEYS[number], ARGV[number + 1])
+end
+redis.call('SET', KEYS[1], ARGV[2])
+return ARGV[2]
+"""
+"""From the position in ARGV[1] to that in ARGV[2], with the states; returns where the partition stands then.
+A script is a transaction in one round trip, where watching the position and writing would take three."""
 _BACKOFF = ExponentialBackoff(cap=0.5, base=0.05)
 _NUM_RETRIES = 8
 
@@ -179,29 +191,14 @@ class PartitionStates:
         states are a function of the position, so the same were written. Raises StatesTakenError where another
         joiner has moved it elsewhere.
         """
-        values: dict[str, bytes | int] = {self._position_key: position}
+        keys, values = [self._position_key], []
         for user, (state, join) in states.items():
-            values[self._namespace.key("state", user)] = state
-            values[self._namespace.key("join", user)] = join
-        while not await self._is_stored(values, position):
-            pass
+            keys += [self._namespace.key("state", user), self._namespace.key("join", user)]
+            values += [state, join]
+        moved = await self._redis.eval(_MOVE, len(keys), *keys, self._position, position, *values)
+        stands = int(moved)
+        if stands != position:
+            raise StatesTakenError(
+                f"{self._position_key} stands at {stands}, this joiner left it at {self._position}"
+            )
         self._position = position
-
-    async def _is_stored(self, values: Mapping[str, bytes | int], position: int) -> bool:
-        """Try once; False where the position moved in between, so that it must be looked at again."""
-        async with self._redis.pipeline(transaction=True) as transaction:
-            await transaction.watch(self._position_key)
-            stored = int(await transaction.get(self._position_key) or 0)
-            if stored == position:
-                return True
-            if stored != self._position:
-                raise StatesTakenError(
-                    f"{self._position_key} stands at {stored}, this joiner left it at {self._position}"
-                )
-            transaction.multi()
-            transaction.mset(values)
-            try:
-                await transaction.execute()
-            except WatchError:
-                return False
-        return True

@@ -87,18 +87,11 @@ def test_epochs_rise_though_the_store_lost_its_tail_or_everything(endpoints: End
 
 
 class Unanswered(Redis):  # type: ignore[misc]
-    """A store whose answers to EXEC get lost."""
+    """A store whose answers to scripts get lost."""
 
-    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Any:
-        pipeline = super().pipeline(transaction, shard_hint)
-        execute = pipeline.execute
-
-        async def lose_the_answer(*arguments: Any, **options: Any) -> Any:
-            await execute(*arguments, **options)
-            raise ConnectionError("the answer is lost")
-
-        pipeline.execute = lose_the_answer
-        return pipeline
+    async def eval(self, *arguments: Any) -> Any:
+        await super().eval(*arguments)
+        raise ConnectionError("the answer is lost")
 
 
 def test_states_whose_answer_was_lost_are_known_to_be_stored(endpoints: EndpointSettings) -> None:
