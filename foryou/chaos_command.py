@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import statistics
 import tempfile
 import time
@@ -22,7 +23,7 @@ from simulations.cut_proxy import CutProxy
 
 if TYPE_CHECKING:  # Serve reads its flags when imported, so nothing may import it before they are set
     from actors.cluster import ClusterPlan, SystemActors
-    from simulations.chaos import ScheduleResult
+    from simulations.chaos import CleanRun, ScheduleResult
     from simulations.chaos_faults import Moment
     from simulations.chaos_stream import ChaosStream
 
@@ -53,13 +54,14 @@ def run_chaos_command(
 
     results: dict[int, ScheduleResult] = {}
     with _cluster(settings) as cluster:
+        clean = cluster.clean_run(ChaosStream(num_messages, seed))
         for number in range(first, first + schedules):
             moments = draw_schedule(seed, number, num_messages)
             say(f"seed {seed}, schedule {number}: {', '.join(moment.kind for moment in moments)}")
             began = time.monotonic()
-            results[number] = result = cluster.run(number, ChaosStream(num_messages, seed), moments)
+            results[number] = result = cluster.run(number, clean, moments)
             say(_told(result, time.monotonic() - began))
-    return _report(results, seed)
+    return _report(results, seed, clean.model.clean_auc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +74,21 @@ class _Cluster:
     proxies: Mapping[str, CutProxy]
     http_port: int
 
-    def run(self, number: int, stream: ChaosStream, moments: list[Moment]) -> ScheduleResult:
+    def clean_run(self, stream: ChaosStream) -> CleanRun:
+        from simulations.chaos import CleanRun
+
+        return CleanRun.of(stream, self.settings.joiner, self.settings.training)
+
+    def run(self, number: int, clean: CleanRun, moments: list[Moment]) -> ScheduleResult:
         from actors.names import Namespace
         from simulations.chaos import ScheduleResult, namespace_running, run_schedule
         from simulations.chaos_injection import FaultInjector
 
         plan = self._plan(f"chaos-{number}")
-        clean = stream.clean_accounts(plan.joiner)
         injector = FaultInjector(Namespace(plan.endpoints.namespace), self._server_pids, self.proxies)
         with namespace_running(plan) as actors, self._served(plan, actors) as base_url:
             try:
-                return asyncio.run(run_schedule(plan, base_url, stream, clean, moments, injector))
+                return asyncio.run(run_schedule(plan, base_url, clean, moments, injector))
             except Exception as error:  # the other schedules go on, and this one did not hold
                 logger.exception("schedule %d", number)
                 return ScheduleResult(different=[f"{type(error).__name__}: {error}"])
@@ -93,6 +99,7 @@ class _Cluster:
     def _plan(self, namespace: str) -> ClusterPlan:
         from actors.cluster import ClusterPlan
         from actors.connections import EndpointSettings
+        from simulations.chaos_model import BATCHING
         from simulations.chaos_stream import NUM_PARTITIONS
 
         return ClusterPlan(
@@ -107,7 +114,7 @@ class _Cluster:
             snapshot_every_seconds=_SNAPSHOT_SECONDS,
             joiner=self.settings.joiner,
             training=self.settings.training,
-            batching=self.settings.batching,
+            batching=BATCHING,
         )
 
     @contextlib.contextmanager
@@ -152,12 +159,16 @@ def _cluster(settings: SystemSettings) -> Iterator[_Cluster]:
 
 
 def _told(result: ScheduleResult, seconds: float) -> str:
-    lines = [f"  {'equal' if not result.different else 'DIFFERENT'} after {seconds:.0f} s"]
+    lines = [
+        f"  {'equal' if not result.different else 'DIFFERENT'} after {seconds:.0f} s, AUC {result.auc:.4f}"
+    ]
+    lines += [f"  {seconds:5.1f} s to recover from {kind}" for kind, seconds in result.recoveries]
     lines += [f"  ! {line}" for line in (*result.different, *result.failed_requests)]
     return "\n".join(lines)
 
 
-def _report(results: Mapping[int, ScheduleResult], seed: int) -> dict[str, Any]:
+def _report(results: Mapping[int, ScheduleResult], seed: int, clean_auc: float) -> dict[str, Any]:
+    measured = [result.auc for result in results.values() if not math.isnan(result.auc)]
     by_kind: dict[str, list[float]] = defaultdict(list)
     for result in results.values():
         for kind, seconds in result.recoveries:
@@ -168,6 +179,8 @@ def _report(results: Mapping[int, ScheduleResult], seed: int) -> dict[str, Any]:
         "failed_requests": sum(len(result.failed_requests) for result in results.values()),
         "requests": sum(result.num_requests for result in results.values()),
         "retried_requests": sum(result.num_retried for result in results.values()),
+        "auc_clean": clean_auc,
+        "auc_difference": max((abs(auc - clean_auc) for auc in measured), default=None),
         "recovery_s": {
             kind: {
                 "times": len(seconds),

@@ -20,11 +20,17 @@ from nats.errors import Error as NatsError
 from actors.catalogue import Catalogue
 from actors.cluster import ClusterPlan, SystemActors, start_actors
 from actors.connections import Connections
+from actors.names import RAY_NAMESPACE
+from actors.parameter_client import ParameterClient
+from actors.shard_directory import ShardDirectory
 from actors.streams import StreamSettings, delete_streams, ensure_streams
+from learners.joiner import JoinerSettings
+from learners.training_settings import TrainingSettings
 from messages.feed import FeedMessage
 from simulations.chaos_accounts import differences, has_settled
 from simulations.chaos_faults import Fault, Moment
 from simulations.chaos_injection import FaultInjector
+from simulations.chaos_model import ModelTest
 from simulations.chaos_stream import PROBE_PARTITION, Accounts, ChaosStream, contents, people
 from simulations.chaos_watch import FeedProbe, RecoveryWatch
 
@@ -42,12 +48,26 @@ _LIMITS = StreamSettings(
 _NUM_PROBING = 6
 
 
+@dataclass(frozen=True, slots=True)
+class CleanRun:
+    """What comes of a stream when nothing fails."""
+
+    stream: ChaosStream
+    accounts: Accounts
+    model: ModelTest
+
+    @classmethod
+    def of(cls, stream: ChaosStream, joiner: JoinerSettings, training: TrainingSettings) -> CleanRun:
+        return cls(stream, stream.clean_accounts(joiner), ModelTest(stream, joiner, training))
+
+
 @dataclass(slots=True)
 class ScheduleResult:
-    """different: what is not as in a clean run; nothing where all accounts are equal. recoveries: kind and
-    seconds of each moment of the schedule."""
+    """different: what is not as in a clean run; nothing where all accounts are equal. auc: of the model after
+    it, NaN where it did not get so far. recoveries: kind and seconds of each moment of the schedule."""
 
     different: list[str] = field(default_factory=list)
+    auc: float = float("nan")
     failed_requests: list[str] = field(default_factory=list)
     num_requests: int = 0
     num_retried: int = 0
@@ -57,8 +77,7 @@ class ScheduleResult:
 async def run_schedule(
     plan: ClusterPlan,
     base_url: str,
-    stream: ChaosStream,
-    clean: Accounts,
+    clean: CleanRun,
     moments: list[Moment],
     injector: FaultInjector,
 ) -> ScheduleResult:
@@ -70,7 +89,7 @@ async def run_schedule(
         await _wait_until_served(base_url, probe.users[0])
         watching = [asyncio.create_task(probe.run()), asyncio.create_task(watch.run())]
         try:
-            last, problems = await _publish(connections, stream, moments, injector, watch)
+            last, problems = await _publish(connections, clean.stream, moments, injector, watch)
             result.different += problems
             result.different += await _settle(connections, last, plan, watch)
         finally:
@@ -79,8 +98,12 @@ async def run_schedule(
             await asyncio.gather(*watching, return_exceptions=True)
         if not result.different:
             result.different += await differences(
-                connections, stream, clean, plan.model.group, plan.num_shards
+                connections, clean.stream, clean.accounts, plan.model.group, plan.num_shards
             )
+            shards = ParameterClient(shard_map=ShardDirectory(plan.endpoints, RAY_NAMESPACE))
+            result.auc = await clean.model.auc(shards, plan.model.group)
+            if (difference := clean.model.difference(result.auc)) is not None:
+                result.different.append(difference)
     result.failed_requests, result.num_requests = probe.failed, probe.num_requests
     result.num_retried, result.recoveries = probe.num_retried, watch.seconds
     return result

@@ -6,6 +6,7 @@ the stream alone. They are made here by the same pure objects in one process, wi
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,9 @@ _NUM_USERS = 24
 _NUM_CONTENTS = 12
 _FIRST_TIME = 1_750_000_000.0
 _SLATE = 5
+_SLATES = 12
+"""In each message: so many rows that what a model learns of a short stream hardly depends on the order in
+which partitions are read, which no fault leaves as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,37 +98,57 @@ class ChaosStream:
 
     def messages(self) -> Iterator[tuple[int, FeedMessage]]:
         """Yield partition and message: slates, what became of them, some twice, and some nonsense."""
+        return itertools.islice(self._drawn(), self._num_messages)
+
+    def messages_after(self, number: int) -> Iterator[tuple[int, FeedMessage]]:
+        """Yield what would come next: to be predicted by whoever has learned the stream."""
+        return itertools.islice(self._drawn(), self._num_messages, self._num_messages + number)
+
+    def _drawn(self) -> Iterator[tuple[int, FeedMessage]]:
         random = np.random.default_rng(self._seed)
         said: list[tuple[str, dict[str, Any]]] = []
-        for index in range(self._num_messages):
+        for index in itertools.count():
             now = _FIRST_TIME + index
             user = self.users[int(random.integers(len(self.users)))]
-            shown = [self.contents[place] for place in random.permutation(len(self.contents))[:_SLATE]]
-            request = f"request-{index}"
-            records: list[tuple[RecordKind, Any]] = [
-                ("impression", _impression(user, shown, request, now).to_wire())
-            ]
-            for place, content in enumerate(shown):
-                event = {
-                    "event_type": "view" if random.random() < 0.7 else "skip",
-                    "event_id": f"{request}-{place}",
-                    "user_id": user,
-                    "content_id": content.content_id,
-                    "request_id": request,
-                    "timestamp": now,
-                    "watch_duration": float(random.integers(1, 11)),
-                }
-                records.append(("event", event))
-                said.append((user, event))
-                if random.random() < 0.3:
-                    about = {key: event[key] for key in ("user_id", "content_id", "timestamp")}
-                    like = {"event_type": "like", "event_id": f"{request}-{place}-l", **about}
-                    records.append(("event", like))
-            again = [event for owner, event in said[-40:] if owner == user and random.random() < 0.2]
+            records: list[tuple[RecordKind, Any]] = []
+            for slate in range(_SLATES):
+                drawn, events = self._slate(random, user, f"request-{index}-{slate}", now)
+                records += drawn
+                said += [(user, event) for event in events]
+            again = [event for owner, event in said[-200:] if owner == user and random.random() < 0.2]
             records += [("event", event) for event in again]
             if random.random() < 0.1:
                 records.append(("event", {"event_type": "view", "user_id": user, "timestamp": "no time"}))
             yield partition_of(user, NUM_PARTITIONS), FeedMessage(records, log_time=now)
+
+    def _slate(
+        self, random: np.random.Generator, user: str, request: str, now: float
+    ) -> tuple[list[tuple[RecordKind, Any]], list[dict[str, Any]]]:
+        """Return the records of one slate, and of its events those that end a watching.
+
+        The higher the number of a content, the more of its people watch it: that is what there is to learn.
+        """
+        places = random.permutation(len(self.contents))[:_SLATE]
+        shown = [self.contents[place] for place in places]
+        records: list[tuple[RecordKind, Any]] = [
+            ("impression", _impression(user, shown, request, now).to_wire())
+        ]
+        watchings: list[dict[str, Any]] = []
+        for place, content in zip(places.tolist(), shown, strict=True):
+            watched = random.random() < 0.05 + 0.9 * place / (len(self.contents) - 1)
+            about = {"user_id": user, "content_id": content.content_id, "timestamp": now}
+            watching = {
+                "event_type": "view" if watched else "skip",
+                "event_id": f"{request}-{place}",
+                "request_id": request,
+                "watch_duration": float(random.integers(6, 11) if watched else random.integers(1, 3)),
+                **about,
+            }
+            records.append(("event", watching))
+            watchings.append(watching)
+            if random.random() < 0.3:
+                records.append(("event", {"event_type": "like", "event_id": f"{request}-{place}-l", **about}))
+        return records, watchings
 
     def clean_accounts(self, joiner: JoinerSettings) -> Accounts:
         """Return what a system in which nothing fails makes of it."""

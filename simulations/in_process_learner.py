@@ -105,6 +105,11 @@ class InProcessLearner:
                 self._guard.learned(result.loss, len(result.probabilities), float(batch.times.max()))
             learned.append((batch, result))
 
+    def predict(self, batch: ExampleBatch) -> StepResult:
+        """Score a batch with what is learned by now, and learn nothing of it."""
+        pulled = self._pull(self._step.pull_request(batch, self._group))
+        return self._step.run(batch, pulled.values, pulled.dense, pulled.counters)
+
     def changes(
         self, contents: Sequence[ContentFacts], created_at: float, *, with_weights: bool = True
     ) -> tuple[ModelDelta, dict[str, Rows]]:
@@ -134,9 +139,7 @@ class InProcessLearner:
     def _train(self, batch: ExampleBatch) -> StepResult | None:
         """None for a batch that is quarantined. Raises NonFiniteLossError: here nobody replays it later."""
         batch = sample_skips(batch, self._training.skip_keep_rate)
-        request = self._step.pull_request(batch, self._group)
-        pulled = self._pull(request)
-        result = self._step.run(batch, pulled.values, pulled.dense, pulled.counters)
+        result = self.predict(batch)
         num_joined = 0 if batch.joined is None else len(batch.joined)
         return result if self._guard.judge(result.loss, num_joined).keep else None
 
