@@ -79,7 +79,7 @@ def bench_freshness(
 
 def bench_models(
     contents: Annotated[int, typer.Option(help="In the catalogue, by bulk import.")] = 10_000,
-    events: Annotated[float, typer.Option(help="Events a second while learners are measured.")] = 400.0,
+    events: Annotated[float, typer.Option(help="Events a second while learners are measured.")] = 200.0,
     seconds: Annotated[float, typer.Option(help="Of each of the three loads.")] = 15.0,
     rounds: Annotated[int, typer.Option(help="How often canary and no canary take turns.")] = 3,
     config: ConfigOption = None,

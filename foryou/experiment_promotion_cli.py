@@ -19,6 +19,7 @@ def experiment_promotion(
     people: Annotated[int, typer.Option(help="Simulated people.")] = 300,
     visits: Annotated[float, typer.Option(help="Feeds a second.")] = 40.0,
     patience: Annotated[float, typer.Option(help="Seconds for each step.")] = 240.0,
+    replicas: Annotated[int, typer.Option(help="That serve: each must take over what is decided.")] = 2,
     seed: Annotated[int, typer.Option(help="Of the simulated world.")] = 0,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -38,5 +39,6 @@ def experiment_promotion(
             seed=seed,
             patience_seconds=patience,
             visits_per_second=visits,
+            num_replicas=replicas,
         )
     print_report(answer, "Models on a running system", as_json=as_json)

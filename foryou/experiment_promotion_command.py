@@ -16,7 +16,7 @@ from foryou.console import progress_console
 from foryou.settings import SystemSettings
 from foryou.system import System
 from learners.ranking_model import RankingModelSettings
-from monitoring.experiment_analysis import AnalysisSettings
+from monitoring.experiment_analysis import NEGATIVE_FEEDBACK, AnalysisSettings, MetricSettings
 from monitoring.promotion import PromotionSettings
 from simulations.demo import Demo, DemoFailedError, DemoSettings
 from simulations.feed_api import HttpFeedApi
@@ -28,10 +28,15 @@ __all__ = ["DemoFailedError", "JourneyError", "run_experiment_promotion"]
 _HARDLY = 1e-4
 """Of a learning rate: what a model that stands still has left of it."""
 
+WATCH_TIME = MetricSettings(name="watch_time", numerator="watch_ms")
+"""By impression: the default weights of signals ask for it, so what a model has learned shows there first."""
+
 QUICK = ModelsSettings(
     canary_share=0.5,
     promotion=PromotionSettings(min_shadow_seconds=5.0, min_canary_seconds=10.0),
-    analysis=AnalysisSettings(min_people=30, planned_people=300),
+    analysis=AnalysisSettings(
+        primary=WATCH_TIME, guardrails=(NEGATIVE_FEEDBACK,), min_people=30, planned_people=300
+    ),
     shadow_min_people=30,
     shadow_planned_people=200,
 )
@@ -40,7 +45,13 @@ seen in minutes. The chance of a wrong verdict is as it always is."""
 
 
 def run_experiment_promotion(
-    settings: SystemSettings, *, num_people: int, seed: int, patience_seconds: float, visits_per_second: float
+    settings: SystemSettings,
+    *,
+    num_people: int,
+    seed: int,
+    patience_seconds: float,
+    visits_per_second: float,
+    num_replicas: int = 2,
 ) -> dict[str, Any]:
     """Run the journey on a system of its own and return how long each step took, why, and what failed.
 
@@ -54,6 +65,7 @@ def run_experiment_promotion(
                 "services": settings.services.model_copy(update={"state": Path(folder)}),
                 "training": settings.training.model_copy(update={"model": standing_still}),
                 "models": QUICK,
+                "http": settings.http.model_copy(update={"replicas": num_replicas}),
             }
         )
         with (

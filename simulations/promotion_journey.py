@@ -21,6 +21,9 @@ from simulations.demo import Demo
 BY = "the experiment"
 _LOOK_SECONDS = 0.25
 _MULTIPLE = 100.0
+_ASK_SECONDS = 0.05
+_SURE_SECONDS = 5.0
+"""For so long no answer must have come from a model that has lost its place."""
 
 
 class JourneyError(Exception):
@@ -96,15 +99,17 @@ class PromotionJourney:
             "dense_learning_rate": self._learning["dense_learning_rate"] * _MULTIPLE,
         }
         await self._ask("PATCH", "/v1/models/better", {"settings": {"model": bad}, "by": BY})
-        await self._until("bad_production_back", "better", "stopped", or_lineage="b")
+        decided = await self._until("bad_production_back", "better", "stopped", or_lineage="b")
+        await self._until_in_force("rollback_in_force", ("better", "a"), decided)
         return self.report
 
     async def _create(self, model_id: str, model: dict[str, Any], *, copy: bool) -> None:
         body = {"settings": {"model": model}, "copy_weights": copy, "by": BY}
         await self._ask("PUT", f"/v1/models/{model_id}", body)
 
-    async def _until(self, step: str, model_id: str, stage: str, or_lineage: str | None = None) -> None:
-        """Wait until the rules have brought a model to a stage, and take down how long and why."""
+    async def _until(self, step: str, model_id: str, stage: str, or_lineage: str | None = None) -> float:
+        """Wait until the rules have brought a model to a stage, and take down how long and why; return when
+        they decided it, epoch seconds."""
         self._say(step.replace("_", " "))
         started = time.monotonic()
 
@@ -115,12 +120,28 @@ class PromotionJourney:
         await self._wait(arrived, step, model_id)
         self.report.seconds[step] = time.monotonic() - started
         changes = (await self._ask("GET", "/v1/model-changes"))["changes"]
-        reasons = [
-            "; ".join(change["why"])
-            for change in changes
-            if change["model_id"] == model_id and change["by"] == "rules"
+        by_rules = [
+            change for change in changes if change["model_id"] == model_id and change["by"] == "rules"
         ]
-        self.report.words[step] = reasons[-1] if reasons else ""
+        if not by_rules:
+            raise JourneyError(f"{step}: {model_id} is in {stage}, but not by the rules")
+        self.report.words[step] = "; ".join(by_rules[-1]["why"])
+        return float(by_rules[-1]["time"])
+
+    async def _until_in_force(self, step: str, old: tuple[str, str], decided: float) -> None:
+        """Ask for feeds until none has come from a model's lineage for a while, and take down how long after
+        the decision the last one did. Requests go to all replicas in turn."""
+        self._say(step.replace("_", " "))
+        asked, last, deadline = 0, decided, time.time() + self._patience
+        while (now := time.time()) - last < _SURE_SECONDS:
+            if now > deadline:
+                raise JourneyError(f"{step}: {old[0]} still answers after {self._patience:.0f} s")
+            asked += 1
+            model = (await self._ask("GET", f"/v1/feed/onlooker-{asked}?limit=1"))["model"]
+            if (model["id"], str(model["version"]).split(".")[0]) == old:
+                last = time.time()
+            await asyncio.sleep(_ASK_SECONDS)
+        self.report.seconds[step] = last - decided
 
     async def _wait(self, arrived: Callable[[], Awaitable[bool]], step: str, model_id: str) -> None:
         deadline = time.monotonic() + self._patience

@@ -42,8 +42,8 @@ class ModelsBenchmarkSettings(BaseModel):
 
     num_contents: int = Field(default=10_000, ge=100)
     num_users: int = Field(default=2_000, ge=1)
-    events_per_s: float = Field(default=400.0, gt=0)
-    feeds_per_s: float = Field(default=20.0, gt=0)
+    events_per_s: float = Field(default=200.0, gt=0)
+    feeds_per_s: float = Field(default=10.0, gt=0)
     warm_seconds: float = Field(default=5.0, gt=0)
     seconds: float = Field(default=15.0, gt=0)
     ask_seconds: float = Field(default=5.0, gt=0)
@@ -152,8 +152,10 @@ class ModelsMeasurement:
             "p99_ms_canary": round(float(np.median([report.p99_ms for report in beside])), 3),
             "freshness_p50_ms_one": self._freshness[0].p50_ms,
             "freshness_p50_ms_two": self._freshness[1].p50_ms,
-            "errors": sum(report.failed + report.refused for report in (*alone, *beside))
-            + sum(report.failures for report in self._freshness),
+            "rounds_p50_ms_alone": [round(report.p50_ms, 3) for report in alone],
+            "rounds_p50_ms_canary": [round(report.p50_ms, 3) for report in beside],
+            "errors_of_feeds": sum(report.failed + report.refused for report in (*alone, *beside)),
+            "errors_of_loads": sum(report.failures for report in self._freshness),
         }
 
     def _learning(self, what: str, roles: set[str]) -> float:

@@ -66,7 +66,8 @@ def test_two_learners_are_compared_with_one_by_the_event_and_answers_with_and_wi
     assert report["learner_cpu_us_one"] == pytest.approx(100)
     assert report["learner_cpu_ratio"] == pytest.approx(2.1)
     assert report["canary_p50_ratio"] == pytest.approx(1.2)
-    assert report["errors"] == 0
+    assert report["rounds_p50_ms_alone"] == [10, 10, 10]
+    assert report["errors_of_feeds"] == report["errors_of_loads"] == 0
 
 
 def test_learners_that_did_not_learn_the_same_are_not_compared() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import httpx
@@ -25,6 +26,8 @@ class Rules:
         self.asked: list[tuple[str, str, Any]] = []
         self.next_stage = {"shadow": "canary", "canary": "production"}
         self.is_bad = False
+        self.old_answers = 3
+        """That still come from a replica that has not heard of the rollback."""
         self._stuck = stuck
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -34,6 +37,10 @@ class Rules:
             self.asked.append((request.method, path, body))
         if path == "/v1/model-changes":
             return httpx.Response(200, json={"changes": self.changes})
+        if path.startswith("/v1/feed/"):
+            self.old_answers -= 1
+            model_id = "better" if self.old_answers >= 0 else "production"
+            return httpx.Response(200, json={"model": {"id": model_id, "version": "a.17"}})
         model_id = path.split("/")[3]
         if request.method == "PUT":
             self.stages[model_id] = "shadow"
@@ -53,7 +60,7 @@ class Rules:
         if after != stage:
             self.stages[model_id] = after
             why = [f"{stage} to {after}"]
-            self.changes.append({"model_id": model_id, "by": "rules", "why": why})
+            self.changes.append({"time": time.time(), "model_id": model_id, "by": "rules", "why": why})
 
 
 class People:
@@ -82,15 +89,21 @@ def travel(rules: Rules, patience: float = 5.0) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(promotion_journey, "_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(promotion_journey, "_ASK_SECONDS", 0.001)
+    monkeypatch.setattr(promotion_journey, "_SURE_SECONDS", 0.05)
 
 
 def test_every_step_is_timed_and_says_why() -> None:
     rules = Rules()
     report = travel(rules)
-    steps = ["better_to_canary", "better_to_production", "worse_stopped", "bad_production_back"]
+    steps = [
+        "better_to_canary", "better_to_production", "worse_stopped", "bad_production_back",
+        "rollback_in_force",
+    ]  # fmt: skip
     assert [name for name in report if name.startswith("seconds_")] == [f"seconds_{step}" for step in steps]
     assert report["why_worse_stopped"] == "canary to stopped"
     assert report["why_bad_production_back"] == "production to stopped"
+    assert rules.old_answers < 0, "asked until no answer came from the model that had lost its place"
 
 
 def test_only_the_worse_model_is_moved_by_hand_and_production_is_made_bad_a_hundredfold() -> None:
@@ -110,3 +123,10 @@ def test_only_the_worse_model_is_moved_by_hand_and_production_is_made_bad_a_hund
 def test_what_does_not_come_about_says_what_the_rules_wait_for() -> None:
     with pytest.raises(JourneyError, match=r"better_to_canary .* too few people yet"):
         travel(Rules(stuck=True), patience=0.01)
+
+
+def test_a_rollback_that_some_replica_never_hears_of_ends_the_journey() -> None:
+    rules = Rules()
+    rules.old_answers = 1_000_000
+    with pytest.raises(JourneyError, match="rollback_in_force: better still answers"):
+        travel(rules, patience=0.3)
