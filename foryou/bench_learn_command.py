@@ -20,6 +20,7 @@ def run_bench_learn_command(
     many_users: int = 1_000_000,
     offered_per_s: float = 1_000.0,
     latency_seconds: float = 15.0,
+    slate: int = 20,
     seed: int = 0,
     through_system: bool = True,
     say: Callable[[str], None] = lambda _: None,
@@ -27,15 +28,21 @@ def run_bench_learn_command(
     """Return the figures as one flat dict.
 
     Through the system first, in a namespace of its own, on the running system's services or on ones started
-    for it; then the same work in this process, alone. through_system: False leaves the first out.
+    for it; then the same work in this process, alone. slate: contents served at once while latency is
+    measured, so that so many events share an impression. through_system: False leaves the first out.
     """
     from simulations.benchmarks.learn_benchmark import run_learn_benchmark
 
     feed = LearningFeedSettings(seed=seed, num_pairs=num_pairs, num_users=num_users)
-    rates = _measure_system(settings, feed, offered_per_s, latency_seconds, say) if through_system else None
+    rates = (
+        _measure_system(settings, feed, offered_per_s, latency_seconds, slate, say)
+        if through_system
+        else None
+    )
     say("in one process")
     with threadpool_limits(1):  # threads of a matrix product this small only wait for each other
-        return run_learn_benchmark(feed, settings.training, rates=rates, many_users=many_users)
+        report = run_learn_benchmark(feed, settings.training, rates=rates, many_users=many_users)
+    return report if rates is None else report | {"event_to_shard_slate": slate}
 
 
 def _measure_system(
@@ -43,6 +50,7 @@ def _measure_system(
     feed: LearningFeedSettings,
     offered_per_s: float,
     latency_seconds: float,
+    slate: int,
     say: Callable[[str], None],
 ) -> Any:
     say("starting what it needs")
@@ -55,5 +63,6 @@ def _measure_system(
             settings.streams,
             offered_per_s=offered_per_s,
             latency_seconds=latency_seconds,
+            slate=slate,
             say=say,
         )

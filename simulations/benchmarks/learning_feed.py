@@ -14,7 +14,7 @@ from messages.identifiers import partition_of
 from messages.impressions import Impression, ModelVersion, RequestContext
 
 START = 1_700_000_000.0
-_MODEL = ModelVersion("benchmark", "log", 0)
+BENCHMARK_MODEL = ModelVersion("benchmark", "log", 0)
 
 
 class LearningFeedSettings(BaseModel):
@@ -39,7 +39,7 @@ class LearningFeedSettings(BaseModel):
 def feed_messages(settings: LearningFeedSettings) -> Iterator[tuple[int, float, bytes]]:
     """Yield partition, append time and encoded message. Popularity follows Zipf, taste the category."""
     draws = np.random.default_rng(settings.seed)
-    contents = [_content(number) for number in range(settings.num_contents)]
+    contents = [ContentColumns.of([content_facts(number)]) for number in range(settings.num_contents)]
     popularity = 1.0 / np.arange(1, settings.num_contents + 1)
     videos = draws.choice(settings.num_contents, settings.num_pairs, p=popularity / popularity.sum())
     users = draws.integers(0, settings.num_users, settings.num_pairs)
@@ -70,11 +70,12 @@ def feed_messages(settings: LearningFeedSettings) -> Iterator[tuple[int, float, 
             yield partition, time, FeedMessage(list(records)).encode()
 
 
-def _content(number: int) -> ContentColumns:
+def content_facts(number: int) -> ContentFacts:
+    """Return the content of a number: eight categories, 500 creators, 50 tags, 5 to 64 seconds."""
     metadata = ContentMetadata(
         category=f"k{number % 8}", tags=(f"t{number % 50}", f"t{number % 7}"), duration=float(5 + number % 60)
     )
-    return ContentColumns.of([ContentFacts(f"c{number}", f"m{number % 500}", START - number, metadata)])
+    return ContentFacts(f"c{number}", f"m{number % 500}", START - number, metadata)
 
 
 def _impression(request_id: str, user_id: str, time: float, contents: ContentColumns) -> dict[str, object]:
@@ -82,7 +83,7 @@ def _impression(request_id: str, user_id: str, time: float, contents: ContentCol
         request_id=request_id,
         user_id=user_id,
         timestamp=time,
-        model=_MODEL,
+        model=BENCHMARK_MODEL,
         arm="log",
         context=RequestContext(surface="home", device="phone"),
         contents=contents,

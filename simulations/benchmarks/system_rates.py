@@ -22,6 +22,7 @@ from actors.names import Namespace
 from actors.streams import StreamSettings, delete_streams, ensure_streams
 from simulations.benchmarks.event_latency import LatencyReport, measure_latency
 from simulations.benchmarks.learning_feed import LearningFeedSettings, feed_messages
+from simulations.benchmarks.live_feed import live_messages
 from simulations.system_replay import clean_up
 
 _POLL_SECONDS = 0.1
@@ -53,11 +54,13 @@ def measure_system(
     *,
     offered_per_s: float,
     latency_seconds: float,
+    slate: int,
     say: Say = lambda _: None,
 ) -> SystemRates:
     """Start the parts, measure, and leave nothing behind. Ray must be initialized.
 
-    feed: `num_pairs` of it are sent for each rate. Raises BenchmarkStalledError.
+    feed: `num_pairs` of it are sent for each rate. slate: while latency is measured, as many contents were
+    served at once, and as many events share an impression. Raises BenchmarkStalledError.
     """
     asyncio.run(_prepare(plan, streams))
     actors: SystemActors | None = None
@@ -76,10 +79,10 @@ def measure_system(
         publish(plan, _messages(feed, "both"))
         both = rate_of(actors, "learner", 2 * feed.num_pairs, after=feed.num_pairs, began=began)
         say(f"latency at {offered_per_s:,.0f} events per second")
-        small = feed.model_copy(
-            update={"num_pairs": round(offered_per_s * latency_seconds), "pairs_per_message": 1}
+        live = _as_of_now(feed, "live").model_copy(
+            update={"num_pairs": round(offered_per_s * latency_seconds)}
         )
-        latency = measure_latency(plan, actors, _messages(small, "steady"), offered_per_s)
+        latency = measure_latency(plan, actors, list(live_messages(live, slate)), offered_per_s)
     finally:
         if actors is not None:
             actors.stop()
@@ -141,9 +144,12 @@ def slope(looks: Sequence[tuple[float, int]], after: int, until: int) -> float:
 
 
 def _messages(feed: LearningFeedSettings, run: str) -> list[tuple[int, bytes]]:
-    """Encode a feed whose time is now: its events are offered as they happen."""
-    now = feed.model_copy(update={"run": run, "start": time.time(), "events_per_s": 1e6})
-    return [(partition, data) for partition, _, data in feed_messages(now)]
+    return [(partition, data) for partition, _, data in feed_messages(_as_of_now(feed, run))]
+
+
+def _as_of_now(feed: LearningFeedSettings, run: str) -> LearningFeedSettings:
+    """Return a feed whose time is now: its events are offered as they happen."""
+    return feed.model_copy(update={"run": run, "start": time.time(), "events_per_s": 1e6})
 
 
 def _wait_until_gone(plan: ClusterPlan, actors: SystemActors) -> None:

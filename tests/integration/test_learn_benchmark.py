@@ -4,10 +4,12 @@ import pytest
 
 from learners.ranking_model import RankingModelSettings
 from learners.training_settings import TrainingSettings
+from messages.feed import FeedMessage
 from simulations.benchmarks.event_latency import LatencyReport
 from simulations.benchmarks.learn_benchmark import StageClock, cut, join_feed, run_learn_benchmark
 from simulations.benchmarks.learning_feed import LearningFeedSettings, feed_messages
 from simulations.benchmarks.learning_peers import PlainModel
+from simulations.benchmarks.live_feed import live_messages
 from simulations.benchmarks.system_rates import SystemRates, slope
 
 FEED = LearningFeedSettings(num_users=40, num_contents=30, num_pairs=600, pairs_per_message=20)
@@ -19,6 +21,23 @@ def test_every_pair_is_joined_and_cut_into_batches_once() -> None:
     batches = [batch for _, batch in cut(encoded, FEED.num_partitions)]
     assert sum(len(batch) for batch in batches) == FEED.num_pairs
     assert all(batch.joined is not None and len(batch.joined) == len(batch) for batch in batches)
+
+
+def test_of_live_traffic_every_event_is_joined_to_a_slate_with_features() -> None:
+    settings = LearningFeedSettings(num_users=7, num_contents=30, num_pairs=100, num_partitions=2)
+    messages = list(live_messages(settings, slate=5))
+    assert len(messages) == settings.num_pairs
+    feed = [(partition, settings.start, data) for partition, data in messages]
+    batches = [batch for _, batch in cut(join_feed(feed, 2, StageClock()), 2)]
+    assert sum(len(batch) for batch in batches) == settings.num_pairs
+    for batch in batches:
+        assert batch.joined is not None
+        assert len(batch.joined) == len(batch)
+        assert batch.joined.features.counters is not None
+    impressions = sum(
+        kind == "impression" for _, data in messages for kind, _ in FeedMessage.decode(data).records
+    )
+    assert 100 / 5 <= impressions <= 100 / 5 + 7
 
 
 def test_rates_ratios_and_stages_are_reported() -> None:
