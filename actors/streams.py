@@ -161,7 +161,8 @@ class StreamReader:
         Raises NatsError where the broker is away, StreamTrimmedError or StreamRecreatedError where going on
         would skip messages.
         """
-        if time.monotonic() - self._checked_at >= _CHECK_SECONDS:
+        is_due = time.monotonic() - self._checked_at >= _CHECK_SECONDS
+        if is_due or self._subscription is None:  # a consumer ends with its stream: the next may be another's
             await self._check()
         try:
             if self._subscription is None:

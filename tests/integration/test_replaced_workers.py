@@ -182,3 +182,28 @@ def test_a_learner_whose_stream_was_made_anew_stays_down_and_says_why(
     late = started(JoinerActor(endpoints, JoinerSettings(), partitions))
     wait_for(lambda: not late.status()["running"], late.status)
     assert "Error" in late.status()["failure"]
+
+
+def test_a_joiner_whose_feed_was_made_anew_stays_down_and_joins_nothing_of_the_new_one(
+    endpoints: EndpointSettings, started: Callable[[Any], Any]
+) -> None:
+    partitions = range(endpoints.num_partitions)
+    joiner = started(JoinerActor(endpoints, JoinerSettings(), partitions))
+    publish(endpoints, views(USERS, CONTENTS[:1]))
+    wait_for(lambda: joiner.status()["examples"] == len(USERS), joiner.status)
+
+    async def make_feed_anew() -> None:
+        async with await Connections.open(endpoints, "test") as connections:
+            await connections.js.delete_stream(connections.namespace.feed_stream)
+            await ensure_streams(connections.js, connections.namespace, LIMITS)
+
+    asyncio.run(make_feed_anew())
+    publish(endpoints, *(views([user], CONTENTS[1:]) for user in USERS * 2))  # beyond where the old one ended
+    wait_for(lambda: not joiner.status()["running"], joiner.status)
+    late = started(JoinerActor(endpoints, JoinerSettings(), partitions))
+    wait_for(lambda: not late.status()["running"], late.status)
+    for stopped in (joiner, late):
+        assert "StreamRecreatedError" in stopped.status()["failure"]
+        assert "foryou rebuild" in stopped.status()["failure"]
+    assert joiner.status()["examples"] == len(USERS)
+    assert late.status()["examples"] == 0
