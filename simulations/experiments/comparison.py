@@ -68,12 +68,12 @@ class Comparison:
         """Return a table in Markdown."""
         facts = list(next(iter(self.facts.values()), {}))
         heads = list(HEADS_COMPARED)
-        columns = ["variant", *facts]
+        columns = ["variant", *(name.replace("_", " ") for name in facts)]
         for head in heads:
-            columns += [f"AUC {head}", f"less {self.reference}, {head}", "without the first tenth"]
+            columns += [f"AUC {head}", f"less that of {self.reference}", "without the first tenth"]
         lines = [f"## {title}", "", f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
         for variant in self.curves:
-            cells = [variant, *(f"{self.facts[variant][name]:.3g}" for name in facts)]
+            cells = [variant, *(_number(self.facts[variant][name]) for name in facts)]
             for head in heads:
                 cells.append(_interval(self.mean(variant, head), signed=False))
                 differences = (self.difference(variant, head), self.settled_difference(variant, head))
@@ -81,6 +81,10 @@ class Comparison:
             lines.append(f"| {' | '.join(cells)} |")
         num_seeds = len(self.curves[self.reference])
         return "\n".join([*lines, "", f"Means over {num_seeds} seeds with 95% intervals (Student's t).", ""])
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"
 
 
 def _interval(estimate: Estimate, *, signed: bool = True) -> str:

@@ -24,12 +24,19 @@ def save_comparison_plot(path: Path, comparison: Comparison, title: str, variant
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     differences, course = figure.subplots(1, 2, width_ratios=[1.0, 1.0])
     _draw_differences(differences, comparison, variants_label)
-    _draw_course(course, comparison)
+    _draw_course(course, comparison, variants_label)
+    num_seeds = len(comparison.curves[comparison.reference])
+    figure.supxlabel(
+        f"means over {num_seeds} seeds, bars: their 95% intervals",
+        x=0.99,
+        ha="right",
+        fontsize=8,
+        color="#666666",
+    )
     for axes in (differences, course):
         axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     return path
@@ -51,15 +58,16 @@ def _draw_differences(axes: Axes, comparison: Comparison, variants_label: str) -
             fmt="o",
             color=colour,
             capsize=3,
-            label=f"{head.replace('_', ' ')} ({comparison.reference}: {reference:.4f})",
+            label=f"{head.replace('_', ' ')} ({_words(comparison.reference)}: {reference:.4f})",
         )
     axes.axhline(0, color="#444444", linewidth=1.2)
     axes.set_xticks(places, variants)
     axes.set_xlabel(variants_label)
-    axes.set_ylabel(f"AUC less that of {comparison.reference}")
+    axes.set_ylabel(f"AUC less that of {_words(comparison.reference)}")
+    axes.legend(frameon=False, fontsize=8)
 
 
-def _draw_course(axes: Axes, comparison: Comparison) -> None:
+def _draw_course(axes: Axes, comparison: Comparison, variants_label: str) -> None:
     """How the differences went: one line for each variant, of the first head."""
     shades = matplotlib.colormaps["viridis"]
     variants = [variant for variant in comparison.curves if variant != comparison.reference]
@@ -72,4 +80,9 @@ def _draw_course(axes: Axes, comparison: Comparison) -> None:
         axes.plot(centres, means, "o-", color=colour, markersize=3, linewidth=1.6, label=variant)
     axes.axhline(0, color="#444444", linewidth=1.2)
     axes.set_xlabel("percent of the run")
-    axes.set_ylabel(f"the same in each tenth of the run, {head}")
+    axes.set_ylabel(f"{head}: the same difference in each tenth of the run")
+    axes.legend(frameon=False, fontsize=8, title=variants_label, title_fontsize=8, alignment="left")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
