@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,12 @@ from actors.archive_actor import ArchiveActor
 from actors.archive_files import ArchiveSettings
 from actors.catalogue import Catalogue
 from actors.connections import Connections, EndpointSettings
+from actors.counter_writer import CounterWriter
+from actors.examples_follower import BatchingSettings
 from actors.joiner_actor import JoinerActor
+from actors.learner_actor import LearnerActor, LearnerSettings
+from actors.parameter_client import ParameterClient
+from actors.shard_host import ShardHost
 from actors.state_rebuild import RebuildError
 from foryou.cli import app
 from foryou.local_services import StateFolder
@@ -29,6 +34,9 @@ from parameter_server.shard import ParameterShard
 from parameter_server.snapshots import restore_latest
 from tests.integration.test_event_to_shard import (
     CONTENTS,
+    TRAINING,
+    client,
+    hosts,
     publish,
     publish_impressions,
     started,
@@ -36,7 +44,7 @@ from tests.integration.test_event_to_shard import (
     wait_for,
 )
 
-__all__ = ["started"]  # a fixture
+__all__ = ["client", "hosts", "started"]  # fixtures
 
 USERS = [f"user-{index}" for index in range(12)]
 KINDS = ("state", "join", "position")
@@ -145,6 +153,55 @@ def test_the_archive_and_what_is_left_of_the_streams_bring_back_the_same(
         positions = shard.positions(group)
         assert positions.examples_applied().sum() == report["examples_learned"]
         assert {p: position.feed for p, position in positions.lowest().items()} == report["positions"]
+
+
+def learned_by(
+    shards: Iterable[Any],
+) -> tuple[dict[int, list[int]], dict[str, list[int]], dict[tuple[str, int], int]]:
+    """Return what shards hold together: totals by content, rows by slot, and by group and partition how many
+    examples every bucket has applied."""
+    totals: dict[int, list[int]] = {}
+    rows: dict[str, list[int]] = {}
+    applied: dict[tuple[str, int], int] = {}
+    for shard in shards:
+        counters = shard.deltas_since(COUNTERS_GROUP, -1, "").counters
+        totals |= dict(zip(counters.ids.tolist(), counters.totals.tolist(), strict=True))
+        for slot, part in shard.deltas_since(GROUP, -1, "").rows.items():
+            rows[slot] = sorted([*rows.get(slot, []), *part.ids.tolist()])
+        for group in (GROUP, COUNTERS_GROUP):
+            for partition, counts in enumerate(shard.positions(group).applied.T):
+                (count,) = np.unique(counts).tolist()
+                assert applied.setdefault((group, partition), count) == count
+    return totals, rows, applied
+
+
+def test_emptied_snapshots_come_back_with_all_that_the_shards_had_learned(
+    endpoints: EndpointSettings,
+    client: ParameterClient,
+    hosts: dict[int, ShardHost],
+    started: Callable[[Any], Any],
+    tmp_path: Path,
+) -> None:
+    partitions = range(endpoints.num_partitions)
+    started(CounterWriter(endpoints, client, partitions, BatchingSettings()))
+    started(LearnerActor(endpoints, client, partitions, TRAINING, LearnerSettings(group=GROUP)))
+    before = joined_everything(endpoints, started, tmp_path / "archive")
+    expected = len(USERS) * len(CONTENTS) + len(CONTENTS)
+
+    def through() -> bool:
+        standing = [host.positions(group) for host in hosts.values() for group in (GROUP, COUNTERS_GROUP)]
+        return all(int(positions.examples_applied().sum()) == expected for positions in standing)
+
+    wait_for(through)
+    learned = learned_by(hosts.values())
+    asyncio.run(trim_streams(endpoints))
+    settings = settings_for(endpoints, tmp_path / "state", tmp_path / "archive")
+    report = run_rebuild_command(settings)
+    assert report["store_was_empty"] is False
+    shard = ParameterShard(0, np.arange(NUM_BUCKETS), "read")
+    assert restore_latest(shard, tmp_path / "state" / "snapshots" / endpoints.namespace) is not None
+    assert learned_by([shard]) == learned
+    assert asyncio.run(kept(endpoints)) == before
 
 
 def test_a_second_rebuild_changes_nothing(
