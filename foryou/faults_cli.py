@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sys
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from foryou.cli_options import ConfigOption, JsonOption, StateOption, refusing, settings_from
 from foryou.console import print_report, progress_console
@@ -29,9 +31,10 @@ def chaos(
     """Kill, pause and cut off parts of a system of its own, and compare its accounts with a clean run's."""
     from foryou.chaos_command import run_chaos_command
 
+    told = Console(file=sys.stderr, highlight=False)  # what is printed to `sys.stderr` meanwhile is Ray's
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does, it ends what was started
     report = run_chaos_command(
-        settings_from(config), schedules=schedules, seed=seed, first=first, say=progress_console.print
+        settings_from(config), schedules=schedules, seed=seed, first=first, say=told.print
     )
     print_report(report, "Faults", as_json=as_json)
     if report["problems"]:
