@@ -16,8 +16,10 @@ from actors.archive_actor import ArchiveActor
 from actors.archive_files import ArchiveSettings
 from actors.connections import EndpointSettings
 from actors.counter_writer import CounterWriter
+from actors.crews import member_role
 from actors.examples_follower import BatchingSettings
 from actors.joiner_actor import JoinerActor
+from actors.joiner_crew import JoinerCrew
 from actors.learner_actor import LearnerActor, LearnerSettings
 from actors.model_actor import ModelActorSettings
 from actors.model_groups import learner_role
@@ -90,7 +92,7 @@ def start_actors(plan: ClusterPlan) -> SystemActors:
 
     actors = SystemActors(
         shards=shards,
-        joiner=start(JoinerActor, "joiner", plan.endpoints, plan.joiner, partitions),
+        joiner=start_joiner(plan),
         counter_writer=None
         if plan.replay
         else start(CounterWriter, "counter-writer", plan.endpoints, client, partitions, plan.batching),
@@ -129,13 +131,24 @@ def start_actors(plan: ClusterPlan) -> SystemActors:
     return actors
 
 
-def start_learner(plan: ClusterPlan, group: str, training: TrainingSettings) -> Any:
-    """Start the learner of a group and return its handle; of one that runs, its own."""
+def start_joiner(plan: ClusterPlan, member: int = 0) -> Any:
+    """Start a joiner and return its handle; of one that runs, its own. member: of the crew, from 0."""
+    endpoints = plan.endpoints
+    return (
+        ray.remote(JoinerActor)
+        .options(**_options(plan, member_role("joiner", member)), get_if_exists=True)
+        .remote(endpoints, plan.joiner, range(endpoints.num_partitions), member)
+    )
+
+
+def start_learner(plan: ClusterPlan, group: str, training: TrainingSettings, member: int = 0) -> Any:
+    """Start a learner of a group and return its handle; of one that runs, its own. member: of the crew, from
+    0."""
     endpoints = plan.endpoints
     return (
         ray.remote(LearnerActor)
         .options(
-            **_options(plan, learner_role(group)),
+            **_options(plan, member_role(learner_role(group), member)),
             max_concurrency=1,
             get_if_exists=True,
         )
@@ -146,6 +159,7 @@ def start_learner(plan: ClusterPlan, group: str, training: TrainingSettings) -> 
             training,
             LearnerSettings(
                 group=group,
+                member=member,
                 batching=plan.batching.model_copy(update={"in_time_order": plan.replay}),
                 writes_counters=plan.replay,
             ),
@@ -182,11 +196,13 @@ def _start_shard(plan: ClusterPlan, shard: int) -> Any:
 
 
 def _start_keeper(plan: ClusterPlan, directory: ShardDirectory, shards: dict[int, Any]) -> ShardKeeper | None:
-    """Let shards come and go from here on, in this process, or in an actor where this one does not stay."""
+    """Let shards and joiners come and go from here on, in this process, or in an actor where this one does
+    not stay."""
     control = RayShards(functools.partial(_start_shard, plan), shards, directory.actor_name)
+    joiners = JoinerCrew(plan.endpoints, functools.partial(start_joiner, plan))
     if not plan.detached:
-        return ShardKeeper(directory, control)
-    keeper = ray.remote(ShardKeeper).options(**_options(plan, "keeper")).remote(directory, control)
+        return ShardKeeper(directory, control, joiners)
+    keeper = ray.remote(ShardKeeper).options(**_options(plan, "keeper")).remote(directory, control, joiners)
     ray.get(keeper.status.remote(), timeout=_READY_SECONDS)
     return None
 

@@ -8,19 +8,31 @@ from collections.abc import Mapping
 from actors.connections import Connections
 
 _CLAIM = """
-local taken = tonumber(redis.call('GET', KEYS[1]) or '0')
-local held, now = tonumber(ARGV[1]), tonumber(ARGV[2])
-if held > 0 and taken > held then
-  return 0
+local works = #KEYS - 1
+if ARGV[1] ~= '' and (redis.call('GET', KEYS[works + 1]) or '') ~= ARGV[1] then
+  return -1
 end
-local epoch = math.max(taken + 1, held + 1, now)
-redis.call('SET', KEYS[1], string.format('%d', epoch))
+local epoch = tonumber(ARGV[2])
+for place = 1, works do
+  local taken, held = tonumber(redis.call('GET', KEYS[place]) or '0'), tonumber(ARGV[place + 2])
+  if held > 0 and taken > held then
+    return -1 - place
+  end
+  epoch = math.max(epoch, taken + 1, held + 1)
+end
+for place = 1, works do
+  redis.call('SET', KEYS[place], string.format('%d', epoch))
+end
 return epoch
 """
 
 
 class OvertakenError(Exception):
     """Somebody has become the owner of this work later: this one must stop."""
+
+
+class PlanChangedError(Exception):
+    """Who should own what has been decided anew meanwhile: nothing was claimed."""
 
 
 async def take_epoch(connections: Connections, work: str, held: int = 0) -> int:
@@ -33,11 +45,27 @@ async def take_epoch(connections: Connections, work: str, held: int = 0) -> int:
     et al. 2014): a store that lost its tail, or everything, still gives higher ones than before, and so does
     a clock that was set back.
     """
-    key = epoch_key(connections, work)
+    return await take_epochs(connections, {work: held})
+
+
+async def take_epochs(
+    connections: Connections, held: Mapping[str, int], *, plan_key: str = "", plan: str = ""
+) -> int:
+    """Become the owner of several works at once, all or none, and return the one epoch for all of them.
+
+    held: by work, 0 where it was not held. plan: what the store's `plan_key` must hold for the claim to be
+    made; empty asks for nothing. Raises OvertakenError, PlanChangedError.
+    """
+    keys = [epoch_key(connections, work) for work in held]
     now = int(time.time() * 1e3)
-    epoch = int(await connections.redis.eval(_CLAIM, 1, key, held, now))
-    if not epoch:
-        raise OvertakenError(f"{work}: another owner came after epoch {held}")
+    epoch = int(
+        await connections.redis.eval(_CLAIM, len(keys) + 1, *keys, plan_key, plan, now, *held.values())
+    )
+    if epoch == -1:
+        raise PlanChangedError(f"{plan_key} no longer holds {plan!r}")
+    if epoch < 0:
+        work = list(held)[-2 - epoch]
+        raise OvertakenError(f"{work}: another owner came after epoch {held[work]}")
     return epoch
 
 

@@ -99,6 +99,12 @@ class ExamplesFollower:
         )
         self._first_waiting_since = 0.0
 
+    async def close(self) -> None:
+        """Let go of the broker's consumer."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
+
     @property
     def buckets_agree(self) -> bool:
         """Whether every bucket stands at the start of the next mini-batch."""

@@ -1,4 +1,4 @@
-"""The joiner: FEED to EXAMPLES for the partitions it is given."""
+"""A joiner: FEED to EXAMPLES for its share of the partitions, all of them where it is the only one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from redis.exceptions import TimeoutError as StoreTimeoutError
 from actors.background import BackgroundTask
 from actors.collector_pacing import pace_collector
 from actors.connections import Connections, EndpointSettings
-from actors.epochs import OvertakenError, ensure_owner, take_epoch
+from actors.crews import CrewMember, Share
+from actors.epochs import OvertakenError, ensure_owner
 from actors.examples_writer import ExamplesTrimmedError
 from actors.joiner_partition import JoinerPartition, StatesAheadError
 from actors.names import partition_of_subject
@@ -51,12 +52,16 @@ class JoinerActor:
     """
 
     def __init__(
-        self, endpoints: EndpointSettings, settings: JoinerSettings, partitions: Sequence[int]
+        self,
+        endpoints: EndpointSettings,
+        settings: JoinerSettings,
+        partitions: Sequence[int],
+        member: int = 0,
     ) -> None:
+        """partitions: all there are. member: of the crew of joiners, from 0."""
         self._endpoints = endpoints
         self._settings = settings
-        self._partitions = dict.fromkeys(partitions)
-        self._epochs = {f"joiner-{partition}": 0 for partition in partitions}
+        self._crew = CrewMember("joiners", "joiner", member, partitions)
         self._writer = f"joiner-{uuid.uuid4().hex[:12]}"
         self._drivers: dict[int, JoinerPartition] = {}
         self._counted_before: dict[str, int] = {}
@@ -87,17 +92,29 @@ class JoinerActor:
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with await Connections.open(self._endpoints, self._writer) as connections:
-            for work, held in self._epochs.items():
-                self._epochs[work] = await take_epoch(connections, work, held)
-            drivers = {
-                partition: JoinerPartition(connections, partition, self._settings, self._writer)
-                for partition in self._partitions
-            }
-            starts = await asyncio.gather(*(driver.resume() for driver in drivers.values()))
-            self._count_before()
-            self._drivers = drivers
-            reader = await self._reader(connections, min(starts, default=1))
             while not stop.is_set():
+                share = await self._crew.take(connections)
+                try:
+                    await self._join(connections, share, stop)
+                except OvertakenError:
+                    if not await self._crew.is_over(connections, share, now=True):
+                        raise
+
+    async def _join(self, connections: Connections, share: Share, stop: asyncio.Event) -> None:
+        """Join a share's partitions until stopped, or until the crew is another one."""
+        drivers = {
+            partition: JoinerPartition(connections, partition, self._settings, self._writer)
+            for partition in share.partitions
+        }
+        starts = await asyncio.gather(*(driver.resume() for driver in drivers.values()))
+        self._count_before()
+        self._drivers = drivers
+        if not drivers:
+            await self._crew.wait_for_another(connections, share, stop)
+            return
+        reader = await self._reader(connections, share.partitions, min(starts))
+        try:
+            while not stop.is_set() and not await self._crew.is_over(connections, share):
                 try:
                     messages = await reader.fetch(_FETCH_MESSAGES, _FETCH_SECONDS)
                 except NatsError as error:
@@ -107,8 +124,9 @@ class JoinerActor:
                 self._waiting_for = None
                 await self._handle(messages)
                 if time.monotonic() - self._noted_at >= _NOTE_SECONDS:
-                    await self._look_up(connections, reader)
+                    await self._look_up(connections, share, reader)
                     self._noted_at = time.monotonic()
+        finally:
             await reader.close()
 
     def _count_before(self) -> None:
@@ -117,14 +135,14 @@ class JoinerActor:
             totals.update(driver.statistics())
         self._counted_before = {name: count for name, count in totals.items() if name not in _HELD}
 
-    async def _reader(self, connections: Connections, start: int) -> StreamReader:
+    async def _reader(self, connections: Connections, partitions: Sequence[int], start: int) -> StreamReader:
         """Return a reader that notices if FEED was trimmed while no joiner ran."""
         namespace = connections.namespace
-        noted = await connections.redis.mget(self._read_keys(connections))
+        noted = await connections.redis.mget(self._read_keys(connections, partitions))
         return StreamReader(
             connections.js,
             namespace.feed_stream,
-            [namespace.feed_subject(partition) for partition in self._partitions],
+            [namespace.feed_subject(partition) for partition in partitions],
             start,
             read_to=None if None in noted else min(map(int, noted), default=None),
             created=await stream_incarnation(
@@ -148,15 +166,16 @@ class JoinerActor:
             await asyncio.gather(*handling, return_exceptions=True)
             raise
 
-    async def _look_up(self, connections: Connections, reader: StreamReader) -> None:
+    async def _look_up(self, connections: Connections, share: Share, reader: StreamReader) -> None:
         """Stop if another joiner came, and keep up to where nothing is unread: the position of a partition
         stands still while it is idle, so it cannot tell whether what was trimmed after it was its own."""
         try:
-            await ensure_owner(connections, self._epochs)
+            await ensure_owner(connections, share.epochs)
             if reader.read_to is not None:
-                await connections.redis.mset(dict.fromkeys(self._read_keys(connections), reader.read_to))
+                keys = self._read_keys(connections, share.partitions)
+                await connections.redis.mset(dict.fromkeys(keys, reader.read_to))
         except (StoreConnectionError, StoreTimeoutError) as error:
             self._waiting_for = f"waits for the store: {error}"
 
-    def _read_keys(self, connections: Connections) -> list[str]:
-        return [connections.namespace.key("feed-read", partition) for partition in self._partitions]
+    def _read_keys(self, connections: Connections, partitions: Sequence[int]) -> list[str]:
+        return [connections.namespace.key("feed-read", partition) for partition in partitions]

@@ -14,8 +14,14 @@ from actors.admissions import Admissions
 from actors.background import BackgroundTask
 from actors.collector_pacing import pace_collector
 from actors.connections import Connections, EndpointSettings
-from actors.epochs import take_epoch
-from actors.examples_follower import NEEDS_OPERATOR, BatchingSettings, ExamplesFollower
+from actors.crews import CrewMember, Share
+from actors.epochs import OvertakenError, take_epoch
+from actors.examples_follower import (
+    NEEDS_OPERATOR,
+    BatchingSettings,
+    ExamplesFollower,
+    OwnershipLostError,
+)
 from actors.learner_progress import LearnerProgress
 from actors.parameter_client import ParameterClient
 from actors.quarantine_store import QuarantineStore
@@ -36,11 +42,12 @@ logger = logging.getLogger(__name__)
 
 
 class LearnerSettings(BaseModel):
-    """group: the model whose rows this learner moves."""
+    """group: the model whose rows this learner moves. member: of the group's crew of learners, from 0."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     group: str = "production"
+    member: int = 0
     batching: BatchingSettings = BatchingSettings()
     writes_counters: bool = False
     """In a replay the learner writes the counters too, in step with its reading: no row sees the future."""
@@ -59,7 +66,7 @@ class LearnerActor:
     ) -> None:
         self._endpoints = endpoints
         self._client = client
-        self._partitions = list(partitions)
+        self._crew = CrewMember("learners", settings.group, settings.member, partitions)
         self._settings = settings
         self._training = training
         from learners.training_step import TrainingStep  # torch: only where a learner runs, not who starts it
@@ -67,7 +74,7 @@ class LearnerActor:
         self._step = TrainingStep(training)
         self._guard = LearningGuard(training.guard)
         self._progress = LearnerProgress()
-        self._epochs = {settings.group: 0} | ({COUNTERS_GROUP: 0} if settings.writes_counters else {})
+        self._counters_epoch = 0
         self._follower: ExamplesFollower | None = None
         self._task = BackgroundTask(f"learner-{settings.group}", self._run, stays_down=NEEDS_OPERATOR)
         pace_collector()
@@ -88,46 +95,69 @@ class LearnerActor:
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with await Connections.open(self._endpoints, f"learner-{self._settings.group}") as connections:
-            for group, held in self._epochs.items():
-                self._epochs[group] = await take_epoch(connections, group, held)
-            namespace = connections.namespace
-            self._follower = follower = ExamplesFollower(
-                connections.js,
-                namespace,
-                self._client,
-                self._settings.group,
-                self._partitions,
-                self._settings.batching,
-                await stream_incarnation(
-                    connections.js, connections.redis, namespace, namespace.examples_stream
-                ),
-            )
-            quarantine = QuarantineStore(connections, self._settings.group)
-            admissions = Admissions(connections, quarantine, self._epochs[self._settings.group])
-            await follower.reopen()
+            if self._settings.writes_counters:
+                held = self._counters_epoch
+                self._counters_epoch = await take_epoch(connections, COUNTERS_GROUP, held)
             while not stop.is_set():
-                mini_batch = await follower.next()
-                if mini_batch is None:
-                    continue
-                batch = mini_batch.batch()
-                agree = follower.buckets_agree
-                result = await self._train_or_quarantine(connections, quarantine, mini_batch, batch)
-                pushed = await self._train_admitted(
-                    admissions, mini_batch.spans, batch, result, may_bind=agree
-                )
-                if self._settings.writes_counters:
-                    await self._client.push(counter_update(self._epochs[COUNTERS_GROUP], mini_batch, batch))
-                update = model_update(
-                    self._settings.group,
-                    self._epochs[self._settings.group],
-                    mini_batch,
-                    batch,
-                    pushed,
-                    self._guard.learning_rate_scale,
-                )
-                if await follower.push(mini_batch, update):
-                    await admissions.learned(mini_batch.spans)
-                    self._learned(batch, result)
+                share = await self._crew.take(connections)
+                try:
+                    await self._learn(connections, share, stop)
+                except (OvertakenError, OwnershipLostError):
+                    if not await self._crew.is_over(connections, share, now=True):
+                        raise
+
+    async def _learn(self, connections: Connections, share: Share, stop: asyncio.Event) -> None:
+        """Learn a share's partitions until stopped, or until the crew is another one."""
+        namespace = connections.namespace
+        self._follower = follower = ExamplesFollower(
+            connections.js,
+            namespace,
+            self._client,
+            self._settings.group,
+            share.partitions,
+            self._settings.batching,
+            await stream_incarnation(connections.js, connections.redis, namespace, namespace.examples_stream),
+        )
+        quarantine = QuarantineStore(connections, self._settings.group)
+        admissions = Admissions(connections, quarantine, share.epoch)
+        if not share.partitions:
+            await self._crew.wait_for_another(connections, share, stop)
+            return
+        await follower.reopen()
+        try:
+            while not stop.is_set() and not await self._crew.is_over(connections, share):
+                await self._learn_next(connections, share, follower, quarantine, admissions)
+        finally:
+            await follower.close()
+
+    async def _learn_next(
+        self,
+        connections: Connections,
+        share: Share,
+        follower: ExamplesFollower,
+        quarantine: QuarantineStore,
+        admissions: Admissions,
+    ) -> None:
+        mini_batch = await follower.next()
+        if mini_batch is None:
+            return
+        batch = mini_batch.batch()
+        agree = follower.buckets_agree
+        result = await self._train_or_quarantine(connections, quarantine, mini_batch, batch)
+        pushed = await self._train_admitted(admissions, mini_batch.spans, batch, result, may_bind=agree)
+        if self._settings.writes_counters:
+            await self._client.push(counter_update(self._counters_epoch, mini_batch, batch))
+        update = model_update(
+            self._settings.group,
+            share.epoch,
+            mini_batch,
+            batch,
+            pushed,
+            self._guard.learning_rate_scale,
+        )
+        if await follower.push(mini_batch, update):
+            await admissions.learned(mini_batch.spans)
+            self._learned(batch, result)
 
     async def _train_or_quarantine(
         self,

@@ -29,8 +29,8 @@ class PlacementSettings(BaseModel):
     replicas_per_node: int = Field(default=1, ge=1, le=64)
 
     def of_role(self, role: str) -> dict[str, Any]:
-        """Return the Ray options of an actor. role: as in the actor's name, `shard-3` or `learner`."""
-        kind = role.partition("-")[0]
+        """Return the Ray options of an actor. role: as in the actor's name, `shard-3` or `learner+2`."""
+        kind = role.partition("+")[0].partition("-")[0]
         if kind == "shard":
             return {"scheduling_strategy": "SPREAD"} | _asking_for(self.shard, self.shards_per_node)
         return _asking_for(self.learner if kind == "learner" else self.worker, _SMALLEST_SHARE)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from actors.connections import Connections
+from actors.crews import share_of
 from actors.epochs import OvertakenError, epoch_key
 from messages.codec import pack, unpack
 from messages.updates import Span
@@ -111,9 +112,10 @@ class QuarantineStore:
         Refused to an owner that another has overtaken: its updates are refused too, so what it bound would
         come in with none. Raises OvertakenError.
         """
-        keys = (epoch_key(self._connections, self._group), self._bound)
+        owned = share_of(self._group, partition)
+        keys = (epoch_key(self._connections, owned), self._bound)
         if not await self._redis.eval(_BIND, 2, *keys, epoch, number, pack([partition, position])):
-            raise OvertakenError(f"{self._group}: another owner came after epoch {epoch}")
+            raise OvertakenError(f"{owned}: another owner came after epoch {epoch}")
 
     async def mark_learned(self, number: int) -> None:
         await self._redis.sadd(self._learned, number)

@@ -10,7 +10,7 @@ from typing import Any
 
 from actors.names import RAY_NAMESPACE, Namespace
 
-_ROLE = re.compile(r"(keeper|models|joiner|learner(-.+)?|counter-writer|model|archive|shard-\d+)")
+_ROLE = re.compile(r"(keeper|models|joiner|learner(-.+)?|counter-writer|model|archive|shard-\d+)(\+\d+)?")
 _STOP_ORDER = ("keeper", "models", "joiner", "learner", "counter-writer", "model", "archive", "shard")
 _STOP_SECONDS = 35.0  # the keeper ends the move that is under way
 _SNAPSHOT_SECONDS = 300.0
@@ -73,5 +73,6 @@ def stop_actors(namespace: Namespace, handles: Mapping[str, Any]) -> None:
 
 
 def _place(role: str) -> tuple[int, str]:
-    kind = next(kind for kind in _STOP_ORDER if role == kind or role.startswith(f"{kind}-"))
+    first = role.partition("+")[0]
+    kind = next(kind for kind in _STOP_ORDER if first == kind or first.startswith(f"{kind}-"))
     return _STOP_ORDER.index(kind), role

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from actors.connections import EndpointSettings
@@ -70,11 +71,18 @@ class ShardDirectory:
     @asynccontextmanager
     async def store(self) -> AsyncIterator[ShardMapStore]:
         """Connect; what the store raises is raised as ShardMapUnavailableError."""
-        redis = connect_store(self._endpoints.store_url)
         try:
-            yield ShardMapStore(redis, self._namespace)
+            async with self.store_client() as redis:
+                yield ShardMapStore(redis, self._namespace)
         except (RedisError, OSError) as error:
             raise ShardMapUnavailableError(f"the map of shards cannot be read: {error}") from error
+
+    @asynccontextmanager
+    async def store_client(self) -> AsyncIterator[Redis]:
+        """Connect, for what lies beside the map."""
+        redis = connect_store(self._endpoints.store_url)
+        try:
+            yield redis
         finally:
             await redis.aclose()
 

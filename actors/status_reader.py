@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from actors.crews import CrewKind, roles_of_crews
 from actors.names import Namespace
 from actors.remote_actor import RemoteActor
 
@@ -28,9 +29,11 @@ class StatusReader:
         roles: Sequence[str],
         ray_namespace: str,
         shards: Callable[[], Awaitable[Sequence[int]]] | None = None,
+        crews: Callable[[], Awaitable[Mapping[CrewKind, int]]] | None = None,
     ) -> None:
         """roles: as in the actors' names; shards answer `statistics`, all others `status`. shards: says which
-        shards there are by now, whatever `roles` says of them."""
+        shards there are by now, whatever `roles` says of them. crews: says how many joiners and learners."""
+        self._crews = crews
         self._shards = shards
         self._namespace = namespace
         self._ray_namespace = ray_namespace
@@ -50,6 +53,8 @@ class StatusReader:
         while True:
             if self._shards is not None:
                 await self._follow_shards(self._shards)
+            if self._crews is not None:
+                await self._follow_crews(self._crews)
             roles = list(self._actors)
             answers = await asyncio.gather(*(self._ask(role) for role in roles))
             self.latest = dict(zip(roles, answers, strict=True))
@@ -62,6 +67,14 @@ class StatusReader:
             logger.warning("which shards there are is not known: %s", error)
             return
         self.use([*(role for role in self._actors if not role.startswith("shard-")), *now])
+
+    async def _follow_crews(self, crews: Callable[[], Awaitable[Mapping[CrewKind, int]]]) -> None:
+        try:
+            numbers = await crews()
+        except Exception as error:  # noqa: BLE001 the store is away: who was known is asked
+            logger.warning("how many joiners and learners there are is not known: %s", error)
+            return
+        self.use(roles_of_crews(list(self._actors), numbers))
 
     async def _ask(self, role: str) -> dict[str, Any]:
         method = "statistics" if role.startswith("shard-") else "status"

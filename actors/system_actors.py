@@ -73,6 +73,7 @@ class SystemActors:
                 self.keeper.stop()
             except TimeoutError:
                 logger.warning("a move of buckets is still under way; the map says where they belong")
+            self.keeper.end_joiners()
         for role, handle in self.workers().items():
             try:
                 ray.get(handle.stop.remote(), timeout=_STOP_SECONDS)

@@ -43,16 +43,22 @@ def load_of(status: Mapping[str, Any]) -> Load:
     tables = [
         table for shard in shards for group in shard["groups"].values() for table in group["tables"].values()
     ]
-    joiner = workers.get("joiner", {})
+    joiners = [worker for role, worker in workers.items() if role.partition("+")[0] == "joiner"]
+    learners = [worker for role, worker in workers.items() if role.partition("+")[0] == "learner"]
+    joined = {
+        partition: position
+        for joiner in joiners
+        for partition, position in joiner.get("positions", {}).items()
+    }
     learned = status["partitions"]
     return Load(
         shards=len(shards),
         shard_bytes=float(sum(table["bytes"] for table in tables)),
-        joined_examples=int(joiner.get("examples", 0)),
-        learned_examples=int(workers.get("learner", {}).get("examples", 0)),
+        joined_examples=sum(int(joiner.get("examples", 0)) for joiner in joiners),
+        learned_examples=sum(int(learner.get("examples", 0)) for learner in learners),
         waiting=sum(
             max(0, int(position) - int(learned.get(partition, {}).get("feed", 0)))
-            for partition, position in joiner.get("positions", {}).items()
+            for partition, position in joined.items()
         ),
     )
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foryou.cli_options import ConfigOption, JsonOption, StateOption, refusing, settings_from
 from foryou.console import print_report, progress_console
+
+if TYPE_CHECKING:
+    from actors.crews import CrewKind
 
 scale_app = typer.Typer(help="Change how many of a kind run, while all goes on.", no_args_is_help=True)
 
@@ -33,6 +37,51 @@ def shards(
     with refusing(ScaleError, NotRunningError), progress_console.status("moving buckets") as status:
         report = run_scale_shards(settings, number, timeout=timeout, say=status.update)
     print_report(report, "Shards", as_json=as_json)
+
+
+@scale_app.command("joiners")
+def joiners(
+    number: Annotated[int, typer.Argument(help="How many joiners shall share the partitions.")],
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds to wait for it.")] = 120.0,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Share the partitions of FEED among more or fewer joiners; every event still counts once."""
+    _scale_crew("joiners", number, timeout, config, state, as_json=as_json)
+
+
+@scale_app.command("learners")
+def learners(
+    number: Annotated[
+        int, typer.Argument(help="How many learners of each model shall share the partitions.")
+    ],
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds to wait for it.")] = 120.0,
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Share the partitions of EXAMPLES among more or fewer learners; every event is still learned once."""
+    _scale_crew("learners", number, timeout, config, state, as_json=as_json)
+
+
+def _scale_crew(
+    kind: CrewKind,
+    number: int,
+    timeout: float,
+    config: Path | None,
+    state: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    from foryou.running_endpoints import NotRunningError
+    from foryou.scale_command import ScaleError
+    from foryou.scale_crew_command import run_scale_crew
+
+    settings = settings_from(config, state=state)
+    with refusing(ScaleError, NotRunningError), progress_console.status("sharing anew") as status:
+        report = run_scale_crew(settings, kind, number, timeout=timeout, say=status.update)
+    print_report(report, kind.capitalize(), as_json=as_json)
 
 
 @scale_app.command("auto")

@@ -31,6 +31,7 @@ def draw_status(status: Mapping[str, Any], http_url: str) -> RenderableType:
 
 
 def _facts(role: str, worker: Mapping[str, Any]) -> str:
+    role = role.partition("+")[0]
     if role == "joiner":
         counts = ("examples", "joined", "orphans", "late", "duplicates", "dead_letters")
         return ", ".join(f"{worker[name]:,} {name.replace('_', ' ')}" for name in counts if name in worker)

@@ -91,8 +91,10 @@ class StatusReadings:
             "workers_down": float(sum(not worker["running"] for worker in workers.values())),
             "model_age_seconds": _number(status["model"]["age_seconds"]),
         }
+        joiners = [worker for role, worker in workers.items() if role.partition("+")[0] == "joiner"]
         joined = self._since_last(
-            "joiner", {name: workers.get("joiner", {}).get(name) for name in _JOINED_COUNTS}
+            "joiner",
+            {name: sum(_number(joiner.get(name)) for joiner in joiners) for name in _JOINED_COUNTS},
         )
         if joined.get("examples"):
             figures["join_rate"] = joined["joined"] / joined["examples"]

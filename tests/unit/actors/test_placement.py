@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 
 from actors.placement import PlacementSettings
 
-ROLES = ("joiner", "learner", "counter-writer", "model", "shard-0", "shard-11")
+ROLES = (
+    "joiner",
+    "joiner+2",
+    "learner",
+    "learner+2",
+    "learner-bolder+2",
+    "counter-writer",
+    "model",
+    "shard-0",
+    "shard-11",
+)
 
 
 def test_on_a_laptop_no_part_asks_for_a_node() -> None:
@@ -27,6 +37,7 @@ def test_shards_are_spread_over_their_nodes() -> None:
 def test_learners_run_beside_the_shards_where_they_name_the_same_resource() -> None:
     placement = PlacementSettings(shard="memory", learner="memory")
     assert placement.of_role("learner")["resources"] == {"memory": 0.0001}
+    assert placement.of_role("learner+2") == placement.of_role("learner")
     assert placement.of_role("learner-1") == placement.of_role("learner")
 
 

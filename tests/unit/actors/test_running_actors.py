@@ -19,9 +19,10 @@ def test_workers_stop_in_the_order_of_the_data_and_shards_last() -> None:
             "counter-writer",
             "models",
         )
-    ] + ["foryou-live-learner-bolder"]
+    ] + [f"foryou-live-{role}" for role in ("learner-bolder", "joiner+2", "learner+2")]
     assert roles_among(names, Namespace("live")) == [
-        *("models", "joiner", "learner", "learner-bolder", "counter-writer", "model", "archive"),
+        *("models", "joiner", "joiner+2", "learner", "learner+2", "learner-bolder"),
+        *("counter-writer", "model", "archive"),
         *("shard-0", "shard-10"),
     ]
 
