@@ -28,7 +28,9 @@ def run_bench_serve_command(
     overload: offer twice the peak afterwards. soak_seconds: serve at half of the peak for so long.
     """
     num_small = min(benchmark.num_small, benchmark.num_contents)
-    with benchmark_system(settings, history=benchmark.history, say=say) as system:
+    with benchmark_system(
+        settings, history=benchmark.history, say=say, replicas=benchmark.replicas
+    ) as system:
         _start_noop(system.settings)
         measurement = ServeMeasurement(ServedUrls(system.http_url, system.http_url), benchmark, say=say)
         past = {
@@ -50,6 +52,7 @@ def run_bench_serve_command(
             "p50_ms_c1_small": round(small.p50_ms, 3),
             "p50_growth": round(answer["p50_ms_c1"] / small.p50_ms, 3),
             "contents_small": num_small,
+            "replicas": system.settings.http.replicas,
             "imported_per_s": round(imported_per_s, 1),
             **measurement.inside(),
         }

@@ -27,6 +27,9 @@ def bench_serve(
     seconds: Annotated[float, typer.Option(help="Of each measurement.")] = 10.0,
     rounds: Annotated[int, typer.Option(help="How often feed and no-op take turns.")] = 3,
     connections: Annotated[int, typer.Option(help="At the peak.")] = 16,
+    replicas: Annotated[
+        int | None, typer.Option(help="Of the feed and of what does nothing; else as the settings say.")
+    ] = None,
     overload: Annotated[bool, typer.Option("--overload", help="Offer twice the peak afterwards.")] = False,
     soak: Annotated[
         str | None, typer.Option("--soak", help="Serve at half of the peak for so long: 20m, 90s.")
@@ -46,6 +49,7 @@ def bench_serve(
         seconds=seconds,
         rounds=rounds,
         connections=connections,
+        replicas=replicas,
         seed=seed,
     )
     soak_seconds = 0.0 if soak is None else seconds_of(soak)

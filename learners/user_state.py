@@ -105,7 +105,8 @@ class UserState:
 
     @property
     def blocked_creators(self) -> Set[int]:
-        """Creators of contents that this person reported."""
+        """Creators whom this person unfollowed, or one of whose contents they reported, and has not followed
+        since."""
         return self._blocked.keys()
 
     @property
@@ -180,6 +181,7 @@ class UserState:
             remember(self._followed, creator_key, None, settings.max_followed)
         elif event_type == "unfollow":
             self._followed.pop(creator_key, None)
+            remember(self._blocked, creator_key, None, settings.max_blocked)
         elif event_type in ("hide", "report"):
             self._liked.pop(content_key, None)
             remember(self._hidden, content_key, None, settings.max_hidden)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -135,7 +136,9 @@ class FeedService:
                 shown = impression.contents.content_keys
                 # One after the other: contents remembered as served while the broker is away would be
                 # lost to this person with every retry, and an impression nobody saw teaches nothing.
-                await self._publisher.publish_impression(impression)
+                await asyncio.gather(
+                    self._publisher.publish_impression(impression), _observed(model, ranking, slate)
+                )
             await self._user_store.add_served(request.user_id, shown, group, version.counter)
         return answer, slate
 
@@ -240,3 +243,9 @@ class FeedService:
             self.metrics.items_served.labels(source).inc()
         if answer["exhausted"]:
             self.metrics.short_answers.inc()
+
+
+async def _observed(model: ServingModel, ranking: RankingRequest, slate: RankedSlate) -> None:
+    """Let observers look at a slate while its impression is on the way to the broker and back."""
+    await asyncio.sleep(0)  # the connection writes first
+    model.pipeline.observe(ranking, slate)

@@ -139,7 +139,9 @@ class InProcessSystem:
     def feed(self, user_id: str, limit: int, now: float, context: RequestContext = NO_CONTEXT) -> ServedFeed:
         """Rank a slate for a person, and record it before it is returned."""
         request = FeedRequest(user_id=user_id, limit=limit, context=context)
-        slate = self._pipeline.rank(self.request(request, now))
+        ranking = self.request(request, now)
+        slate = self._pipeline.rank(ranking)
+        self._pipeline.observe(ranking, slate)
         self._num_requests += 1
         request_id = f"in-process-{self._num_requests}"
         version = self.replica.version

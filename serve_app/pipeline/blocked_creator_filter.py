@@ -1,4 +1,4 @@
-"""Nothing by creators whom the person blocked."""
+"""Nothing by creators of whom the person wants no more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from serve_app.pipeline.ranking_request import RankingRequest
 
 
 class BlockedCreatorFilter:
-    """Removes the contents of creators one of whose contents the person reported."""
+    """Removes the contents of creators whom the person unfollowed, or one of whose contents they reported,
+    until they follow them again."""
 
     name = "blocked_creator"
 

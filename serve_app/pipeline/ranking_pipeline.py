@@ -36,7 +36,7 @@ class RankedSlate:
     """The answer of the pipeline: k contents, best first, and how they came there.
 
     scored: None where there was no candidate at all. sources: k names. propensities, explored: as in `Slate`.
-    explanation: where the request asks for one.
+    explanation: where the request asks for one. considered: all that were scored, what is shown among them.
     """
 
     scored: ScoredCandidates | None
@@ -45,6 +45,7 @@ class RankedSlate:
     explored: BoolArray
     trace: StageTrace
     explanation: SlateExplanation | None = None
+    considered: ScoredCandidates | None = None
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -67,7 +68,7 @@ class RankingPipeline:
     """sources -> filters -> hydrator -> scorers -> selector -> exploration.
 
     Synchronous from the first source to the last place: row numbers, features and scores of one answer all
-    belong to one state of the replica. `timer` gives seconds for the trace. observers: hear of each slate.
+    belong to one state of the replica. `timer` gives seconds for the trace. observers: see `observe`.
     """
 
     def __init__(
@@ -102,13 +103,18 @@ class RankingPipeline:
         scored, steps = self._score(request, candidates, trace)
         selected, slate = self._select(request, scored, trace)
         shown = scored.take(slate.order)
-        for observer in self._observers:
-            observer.observe(request, scored, shown)
         names = [self._sources[code].name for code in shown.candidates.source_codes]
         explanation = None
         if request.explain:
             explanation = explain_slate(steps, self._signals(scored), scored, selected, slate.order)
-        return RankedSlate(shown, names, slate.propensities, slate.explored, trace, explanation)
+        return RankedSlate(shown, names, slate.propensities, slate.explored, trace, explanation, scored)
+
+    def observe(self, request: RankingRequest, slate: RankedSlate) -> None:
+        """Tell the observers of a slate that will be shown; apart from `rank`, so that it may be done while
+        the broker takes the impression, and not at all for a slate that nobody sees."""
+        if slate.considered is not None and slate.scored is not None:
+            for observer in self._observers:
+                observer.observe(request, slate.considered, slate.scored)
 
     def consider(self, request: RankingRequest, row: int) -> Consideration:
         """Score one content, whatever sources and filters say of it, and tell what they say."""

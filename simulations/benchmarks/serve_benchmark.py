@@ -24,7 +24,8 @@ _RECOVERED_ANSWERS = 20
 class ServeBenchmarkSettings(BaseModel):
     """The defaults are those of the promises; smaller ones are for trying the benchmark itself.
 
-    seconds: of each measurement. connections: at the peak. rounds: how often feed and no-op take turns. At
+    seconds: of each measurement. connections: at the peak. replicas: of the feed and of the deployment that
+    does nothing alike; None takes what the settings say. rounds: how often feed and no-op take turns. At
     `num_small` contents the time at one connection is measured too, for its growth with the catalogue.
     """
 
@@ -38,6 +39,7 @@ class ServeBenchmarkSettings(BaseModel):
     seconds: float = Field(10.0, gt=0)
     rounds: int = Field(3, ge=1)
     connections: int = Field(16, ge=1)
+    replicas: int | None = Field(None, ge=1)
     seed: int = 0
 
 

@@ -75,6 +75,12 @@ def test_follow_and_unfollow() -> None:
     assert set(eve.does("unfollow", None, creator_id="ann").followed_creators) == set(keys("bob"))
 
 
+def test_an_unfollowed_creator_is_blocked_until_followed_again() -> None:
+    eve = Person()
+    assert set(eve.does("unfollow", None, creator_id="ann").blocked_creators) == set(keys("ann"))
+    assert not eve.does("follow", None, creator_id="ann").blocked_creators
+
+
 def test_a_report_hides_the_content_and_blocks_its_creator_until_followed_again() -> None:
     eve = Person()
     state = eve.does("report", "cat")

@@ -182,7 +182,7 @@ def test_nobody_pays_for_an_explanation_that_was_not_asked_for() -> None:
     assert pipeline_with(replica).rank(ranking_request(replica)).explanation is None
 
 
-def test_observers_hear_of_every_slate_as_it_is_shown() -> None:
+def test_observers_hear_of_a_slate_as_it_is_shown_once_it_will_be() -> None:
     heard = []
 
     class Listener:
@@ -190,7 +190,10 @@ def test_observers_hear_of_every_slate_as_it_is_shown() -> None:
             heard.append(shown.contents.content_ids)
 
     replica = replica_of(CONTENTS)
-    slate = pipeline_with(replica, observers=[Listener()]).rank(ranking_request(replica, limit=4))
+    pipeline, request = pipeline_with(replica, observers=[Listener()]), ranking_request(replica, limit=4)
+    slate = pipeline.rank(request)
+    assert not heard
 
+    pipeline.observe(request, slate)
     assert slate.scored is not None
     assert heard == [slate.scored.contents.content_ids]
