@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from actors.model_groups import GroupBirth, group_name, model_plan
+from actors.model_groups import FIRST_MODEL, GroupBirth, group_name, model_plan
 from actors.model_records import LogEntry, ModelRecords, ModelSpec
 from learners.training_settings import TrainingSettings
 from messages.arrays import FloatArray
@@ -23,17 +23,24 @@ def create_model(
     now: float,
     by: str,
     why: str,
+    snapshot: str | None = None,
 ) -> list[LogEntry]:
     """Add a candidate as a shadow. copy: it begins as production is; else it learns the whole stream anew.
 
-    Raises TransitionError where the name is taken or a copy would not fit.
+    snapshot: the folder or URI of a snapshot that `foryou train` wrote; it begins as that model, whatever
+    `copy` says, and goes on where the archive ended. The shards must be able to read it. Raises
+    TransitionError where the name is taken or a copy would not fit.
     """
     source = records.production
-    if copy:
+    if snapshot is not None:
+        origin = f"trained offline, from {snapshot}"
+        birth = GroupBirth(kind="snapshot", source=FIRST_MODEL, before=now, root=snapshot)
+    elif copy:
         _check_copy(records.training(source, of_the_system), training, source)
-    origin = f"a copy of {source}" if copy else "first values, learning the stream from its start"
+        origin, birth = f"a copy of {source}", GroupBirth(kind="copy", source=records.group(source))
+    else:
+        origin, birth = "first values, learning the stream from its start", GroupBirth()
     records.registry.add(model_id, origin, now)
-    birth = GroupBirth(kind="copy", source=records.group(source)) if copy else GroupBirth()
     records.specs[model_id] = ModelSpec(training=training, birth=birth)
     return [LogEntry(time=now, by=by, model_id=model_id, what=f"created as shadow: {origin}", why=(why,))]
 

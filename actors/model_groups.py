@@ -61,13 +61,16 @@ def counters_plan(num_partitions: int) -> GroupPlan:
 
 class GroupBirth(BaseModel):
     """How a model's group begins. kind: new (first values), copy (of `source` as it is when the shards make
-    it), or snapshot (of `source` as it was before the time `before`, epoch seconds)."""
+    it), or snapshot (of `source` as it was before the time `before`, epoch seconds).
+
+    root: the folder or URI of the snapshots; empty for those that the shards write themselves."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["new", "copy", "snapshot"] = "new"
     source: str = ""
     before: float = 0.0
+    root: str = ""
     start: dict[int, tuple[int, int, float]] = {}
     """Where a new group begins to learn, by partition: EXAMPLES, FEED, watermark; else at the start."""
 

@@ -175,7 +175,7 @@ class ShardHost:
         elif is_new and birth.kind == "snapshot":
             begin_as_snapshot(
                 self._shard,
-                self._settings.snapshot_root,
+                birth.root or self._settings.snapshot_root,
                 name,
                 birth.source,
                 birth.before,

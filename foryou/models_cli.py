@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from foryou.cli_options import ConfigOption, JsonOption, StateOption, refusing, settings_from
-from foryou.console import print_report
+from foryou.console import print_report, progress_console
 from foryou.models_command import ACTIONS
 
 models_app = typer.Typer(help="Production, canaries and shadows of the running system.", no_args_is_help=True)
@@ -58,6 +58,10 @@ def create_model(
         bool,
         typer.Option("--from-scratch", help="First values and the whole stream, not production's weights."),
     ] = False,
+    snapshot: Annotated[
+        str | None,
+        typer.Option("--snapshot", help="Folder or URI that `foryou train` wrote to: begin as that model."),
+    ] = None,
     why: WhyOption = "",
     config: ConfigOption = None,
     state: StateOption = None,
@@ -73,6 +77,7 @@ def create_model(
             changes=changes or [],
             from_scratch=from_scratch,
             why=why,
+            snapshot=snapshot,
         )
     print_report(report, f"Created {model}", as_json=as_json)
 
@@ -111,6 +116,36 @@ def roll_back(
     with refusing(ModelsError):
         report = run_models_rollback(settings_from(config, state=state), before=before, why=why)
     print_report(report, "Rolled back", as_json=as_json)
+
+
+@models_app.command("retrain")
+def retrain(
+    every: Annotated[
+        str | None, typer.Option("--every", help="Again and again, like 24h, until interrupted.")
+    ] = None,
+    prefix: Annotated[str, typer.Option("--prefix", help="Of the candidates' names.")] = "retrained",
+    config: ConfigOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a candidate on the archive and enter it as a shadow; earlier ones of the name are retired."""
+    from foryou.retrain_command import ModelsError, TrainError, run_retrain_command, run_retrain_schedule
+    from foryou.watch_command import WatchError, seconds_of_span
+
+    settings = settings_from(config, state=state)
+
+    def once() -> dict[str, Any]:
+        with progress_console.status("reading the archive") as status:
+            return run_retrain_command(settings, prefix=prefix, say=status.update)
+
+    def tell(report: dict[str, Any]) -> None:
+        print_report(report, "Retrained", as_json=as_json)
+
+    with refusing(ModelsError, TrainError, WatchError):
+        if every is None:
+            tell(once())
+        else:
+            run_retrain_schedule(once, seconds_of_span(every), tell)
 
 
 def _register_action(action: str, words: str) -> None:

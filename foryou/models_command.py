@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from foryou.client import Client
@@ -39,16 +40,24 @@ def run_models_log(settings: SystemSettings) -> dict[str, Any]:
 
 
 def run_models_create(
-    settings: SystemSettings, model_id: str, *, changes: Sequence[str], from_scratch: bool, why: str
+    settings: SystemSettings,
+    model_id: str,
+    *,
+    changes: Sequence[str],
+    from_scratch: bool,
+    why: str,
+    snapshot: str | None = None,
 ) -> dict[str, Any]:
-    """Create a candidate. changes: KEY=VALUE, of `training` in the settings, dots step into sections."""
-    changed = nested(changes)
-    copy = not from_scratch
+    """Create a candidate. changes: KEY=VALUE, of `training` in the settings, dots step into sections.
+    snapshot: where `foryou train` wrote the model that it begins as."""
+    if snapshot is not None and from_scratch:
+        raise ModelsError("--snapshot and --from-scratch: a model begins as one of the two")
+    body: dict[str, Any] = {"settings": nested(changes), "copy_weights": not from_scratch}
+    if snapshot is not None:
+        body["snapshot"] = snapshot if "://" in snapshot else str(Path(snapshot).resolve())
     return _ask(
         settings,
-        lambda client: client.create_model(
-            model_id, settings=changed, copy_weights=copy, by=getpass.getuser(), why=why
-        ),
+        lambda client: client.create_model(model_id, **body, by=getpass.getuser(), why=why),
     )
 
 

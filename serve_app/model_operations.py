@@ -83,9 +83,17 @@ class ModelOperations:
         }
 
     async def create(
-        self, model_id: str, *, settings: Mapping[str, Any], copy: bool, by: str, why: str
+        self,
+        model_id: str,
+        *,
+        settings: Mapping[str, Any],
+        copy: bool,
+        by: str,
+        why: str,
+        snapshot: str | None = None,
     ) -> dict[str, Any]:
-        """Add a candidate as shadow. settings: what is other than in production's `training`, nested."""
+        """Add a candidate as shadow. settings: what is other than in production's `training`, nested.
+        snapshot: of a model that was trained offline, which it begins as."""
 
         def act(records: ModelRecords) -> list[LogEntry]:
             base = records.training(records.production, self._training)
@@ -98,6 +106,7 @@ class ModelOperations:
                 now=self._clock(),
                 by=by,
                 why=why,
+                snapshot=snapshot,
             )
 
         return await self._do(act)

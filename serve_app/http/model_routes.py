@@ -27,8 +27,9 @@ class Reason(BaseModel):
 
 
 class NewModel(Reason):
-    """settings: what is other than production's training settings, nested as in `foryou.toml`. copy: begin
-    with production's weights; else with first values, learning the whole stream anew."""
+    """settings: what is other than production's training settings, nested as in `foryou.toml`. copy_weights:
+    begin with production's weights; else with first values, learning the whole stream anew. snapshot: begin
+    as the model that `foryou train` wrote there (a folder or URI that the shards can read) instead."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -39,6 +40,7 @@ class NewModel(Reason):
 
     settings: dict[str, Any] = {}
     copy_weights: bool = True
+    snapshot: Annotated[str, Field(min_length=1, max_length=1_000)] | None = None
 
 
 class Tuning(Reason):
@@ -90,7 +92,12 @@ def model_routes(operations: ModelOperations) -> APIRouter:
         """It begins as a shadow: it learns what production learns, and its answers reach nobody."""
         try:
             report = await operations.create(
-                model_id, settings=body.settings, copy=body.copy_weights, by=body.by, why=body.why
+                model_id,
+                settings=body.settings,
+                copy=body.copy_weights,
+                by=body.by,
+                why=body.why,
+                snapshot=body.snapshot,
             )
         except ModelSettingsError as error:
             return problem(422, f"settings.{error.field}", error.reason)

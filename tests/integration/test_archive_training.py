@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,8 @@ import ray
 from actors.archive_files import ArchiveFiles, ArchiveSettings, stream_label
 from actors.archive_reader import examples_end
 from actors.archive_writer import ArchiveWriter
-from actors.model_groups import counters_plan, model_plan
+from actors.model_groups import GroupBirth, counters_plan, model_plan
+from actors.shard_host import ShardHost, ShardHostSettings
 from learners.features.schema import USER_SLOT
 from messages.examples import ExampleBatch
 from messages.identifiers import NUM_BUCKETS, buckets_of, keys_of
@@ -90,6 +92,31 @@ def test_a_snapshot_of_the_archive_stands_where_the_archive_ends_and_knows_what_
     for row, content in enumerate(hosted):
         views = ((events.event_types == 0) & (events.content_keys == content)).sum()
         assert counters.totals[row, COUNTER_TOTAL_INDEX["views"]] == views
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_a_candidate_of_a_running_shard_begins_as_the_model_that_was_trained_on_the_archive(
+    files: ArchiveFiles, tmp_path: Path
+) -> None:
+    trained = train_on_archive(files, SETTINGS, num_partitions=NUM_PARTITIONS)
+    root = tmp_path / "retrained"
+    trained.write_snapshot(root, goes_on=True)
+    own = ShardHostSettings(snapshot_root=tmp_path / "own")
+    buckets = np.arange(0, NUM_BUCKETS, 2)
+    host = ShardHost(0, buckets, {"production": SETTINGS}, NUM_PARTITIONS, own)
+    birth = GroupBirth(kind="snapshot", source="production", before=time.time(), root=str(root))
+    assert host.ensure_group("retrained-1", SETTINGS, birth)
+    end = examples_end(files)
+    for partition, position in host.positions("retrained-1").lowest().items():
+        assert position == end.positions[partition], "its learner goes on where the archive ends"
+    people = np.unique(all_events().user_keys[all_events().user_keys != 0])
+    hosted = people[buckets_of(people) % 2 == 0]
+    values = host.pull(PullRequest("retrained-1", {USER_SLOT: hosted})).values[USER_SLOT]
+    there = trained.learner.shard.pull(PullRequest("production", {USER_SLOT: hosted})).values[USER_SLOT]
+    assert np.array_equal(values, there)
+    untaught = host.pull(PullRequest("production", {USER_SLOT: hosted})).values[USER_SLOT]
+    assert not np.array_equal(values, untaught)
+    host.close()
 
 
 @pytest.mark.usefixtures("ray_here")

@@ -59,6 +59,18 @@ def test_a_candidate_begins_as_a_copy_of_production_and_as_a_shadow() -> None:
     assert kept.at_hand() == [FIRST_MODEL]
 
 
+def test_a_candidate_that_was_trained_offline_begins_as_its_snapshot() -> None:
+    kept = records()
+    create_model(
+        kept, "trained", training=TRAINING, of_the_system=TRAINING, copy=True, now=7.0, by="ada", why="",
+        snapshot="s3://models/tuesday",
+    )  # fmt: skip
+    birth = ModelRecords.from_wire(unpack(pack(kept.to_wire())), ModelsSettings()).specs["trained"].birth
+    assert (birth.kind, birth.source, birth.root) == ("snapshot", FIRST_MODEL, "s3://models/tuesday")
+    assert birth.before == 7.0
+    assert "s3://models/tuesday" in kept.model("trained").origin
+
+
 def test_a_copy_of_other_sizes_is_refused_with_the_way_out_and_from_scratch_it_goes() -> None:
     kept = records()
     wider = TrainingSettings(model=RankingModelSettings(hidden=(64, 32)))
