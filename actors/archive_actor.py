@@ -10,6 +10,7 @@ from nats.errors import Error as NatsError
 
 from actors.archive_files import ArchiveFiles, ArchiveSettings, StreamKind
 from actors.archive_writer import ArchiveWriter
+from actors.archived_trim import ArchivedTrim
 from actors.background import BackgroundTask
 from actors.connections import Connections, EndpointSettings
 from actors.streams import StreamReader
@@ -72,9 +73,12 @@ class ArchiveActor:
         )
         self._writers[kind] = writer
         reader = StreamReader(connections.js, stream, [subject], writer.next_sequence)
+        trim = ArchivedTrim(connections.js, stream)
+        await trim.take_over()
         while not stop.is_set():
             await self._step(reader, writer, _FETCH_SECONDS)
             await asyncio.to_thread(writer.flush_if_old)
+            await trim.trim(writer.archived)
         deadline = asyncio.get_running_loop().time() + _DRAIN_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             if not await self._step(reader, writer, _LAST_FETCH_SECONDS):

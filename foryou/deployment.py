@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from actors.archived_trim import give_back_trimming
 from actors.connections import Connections, EndpointSettings
 from actors.names import Namespace
 from actors.placement import PlacementSettings
@@ -169,6 +170,8 @@ def bring_up(
 async def _prepare(endpoints: EndpointSettings, settings: SystemSettings) -> None:
     async with await Connections.open(endpoints, "foryou-deploy") as connections:
         await ensure_streams(connections.js, connections.namespace, settings.streams)
+        if settings.archive.uri is None:
+            await give_back_trimming(connections.js, connections.namespace)
 
 
 async def _record(endpoints: EndpointSettings, deployment: Deployment) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from actors.archived_trim import give_back_trimming
 from actors.connections import Connections, EndpointSettings
 from actors.model_groups import FIRST_MODEL, lineage_name
 from actors.model_records import ModelRecords
@@ -37,6 +38,8 @@ async def prepare_services(settings: SystemSettings, endpoints: EndpointSettings
     """Make what is not there yet, the streams and the registry of models; return what the registry says."""
     async with await Connections.open(endpoints, "foryou-prepare") as connections:
         await ensure_streams(connections.js, connections.namespace, settings.streams)
+        if settings.archive.uri is None:
+            await give_back_trimming(connections.js, connections.namespace)
         registry = ModelRegistryStore(connections.redis, connections.namespace, settings.models)
         return await registry.ensure(time.time())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 from actors.archive_actor import ArchiveActor
 from actors.archive_files import ArchiveFiles, ArchiveSettings
 from actors.archive_reader import examples_end, read_examples, read_feed
+from actors.archived_trim import ArchivedTrim, give_back_trimming
 from actors.connections import Connections, EndpointSettings
 from actors.joiner_actor import JoinerActor
-from actors.streams import StreamReader
+from actors.streams import StreamReader, StreamSettings
 from learners.joiner import JoinerSettings
 from messages.examples import ExamplesHeader
 from tests.integration.test_event_to_shard import (
@@ -72,3 +74,30 @@ async def streams(endpoints: EndpointSettings) -> tuple[Any, Any]:
             await reader.close()
             held.append(messages)
         return held[0], held[1]
+
+
+def test_what_is_old_goes_once_it_is_archived_and_not_before(
+    endpoints: EndpointSettings, started: Callable[[Any], Any]
+) -> None:
+    publish(endpoints, *([event] for event in views(USERS[:5], CONTENTS[:1])))
+
+    async def scenario() -> None:
+        async with await Connections.open(endpoints, "test") as connections:
+            js, stream = connections.js, connections.namespace.feed_stream
+            limit = StreamSettings().max_age_seconds
+            now = time.time()
+            trim = ArchivedTrim(js, stream, clock=lambda: now, look_seconds=0.0)
+            await trim.take_over()
+            assert not (await js.stream_info(stream)).config.max_age
+            again = ArchivedTrim(js, stream, clock=lambda: now, look_seconds=0.0)
+            await again.take_over()  # as an archivist that begins anew
+            assert await again.trim(5) == 1  # all is archived, and nothing old
+            now += limit + 60
+            assert await again.trim(3) == 4
+            assert await trim.trim(5) == 6
+            state = (await js.stream_info(stream)).state
+            assert (state.first_seq, state.messages) == (6, 0)
+            await give_back_trimming(js, connections.namespace)
+            assert (await js.stream_info(stream)).config.max_age == limit
+
+    asyncio.run(scenario())
