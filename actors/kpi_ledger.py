@@ -14,6 +14,7 @@ from actors.names import partition_of_subject
 from actors.streams import StreamMessage, StreamReader
 from learners.features.schema import DENSE_FEATURES
 from messages.codec import pack, unpack
+from messages.events import EVENT_TYPE_CODES
 from messages.examples import ExampleBatch, ExamplesHeader
 from monitoring.event_rows import AgeReader, log_age_reader
 from monitoring.experiment_analysis import ExperimentAnalysis, ExperimentReading
@@ -27,6 +28,7 @@ CONTENT_AGES = log_age_reader(DENSE_FEATURES.index("log_age"), scale=6.0, unit_s
 """As `learners.features.content_features` computes it."""
 
 _WORK = "kpis"
+_UPLOAD = EVENT_TYPE_CODES["content_upload"]
 _LATENESS_SECONDS = 3_600.0
 """Later than that no event comes: the joiner clamps further."""
 _FETCH_MESSAGES = 256
@@ -56,6 +58,12 @@ class KpiLedger:
         self._watermarks: dict[int, float] = {}
         self._reader: StreamReader | None = None
         self._place = 0
+        self.num_events = 0
+        """Of people, read since this ledger opened."""
+        self.num_joined = 0
+        """Of these, those whose impression was found."""
+        self.is_live = False
+        """Whether all that was there has been read."""
         self.kpis = Kpis(settings.kpis, content_ages)
         self._everybody = UserTotals((), _NEVER)
         self._totals: dict[str, UserTotals] = {}
@@ -78,6 +86,7 @@ class KpiLedger:
         messages = await self._reader.fetch(_FETCH_MESSAGES, timeout)
         for message in messages:
             self._count(message)
+        self.is_live = len(messages) < _FETCH_MESSAGES
         return len(messages)
 
     def look(self, experiment: ExperimentSettings, started: float) -> ExperimentReading:
@@ -142,6 +151,8 @@ class KpiLedger:
         partition = partition_of_subject(message.subject)
         for counted in (self.kpis, self._everybody, *self._totals.values()):
             counted.add(batch, partition=partition, position=message.sequence)
+        self.num_events += int((batch.event_types != _UPLOAD).sum())
+        self.num_joined += 0 if batch.joined is None else len(batch.joined.rows)
         self._watermarks[partition] = ExamplesHeader.from_headers(message.headers).watermark
         self._place = message.sequence
 

@@ -23,6 +23,9 @@ from actors.models_settings import ModelsSettings
 from learners.training_settings import TrainingSettings
 from messages.codec import unpack
 from messages.promises import Promises
+from messages.pulses import REPLICA_PULSE
+from monitoring.alert_rules import AlertChange
+from monitoring.system_watch import StreamCounts, SystemWatch
 
 _READ_SECONDS = 0.5
 
@@ -93,12 +96,15 @@ class ModelsActor:
             ledger = KpiLedger(connections, self._settings)
             alerts = AlertSender(connections.nats, namespace.alerts_subject, self._settings.alert_webhook)
             judge = ModelJudge(self._settings, ledger, registry, alerts)
+            system = SystemWatch(self._settings.system_health)
 
             async def hear_promises(message: Msg) -> None:
                 judge.hear_promises(Promises.decode(message.data))
 
             async def hear_pulse(message: Msg) -> None:
-                judge.hear_pulse(unpack(message.data))
+                pulse = unpack(message.data)
+                judge.hear_pulse(pulse)
+                system.add_freshness(pulse.get(REPLICA_PULSE, {}).get("freshness_seconds", []))
 
             await ledger.open()
             await connections.nats.subscribe(namespace.promises_subject, cb=hear_promises)
@@ -113,9 +119,25 @@ class ModelsActor:
                     looked = time.monotonic()
                     now = time.time()
                     await judge.look(now)
+                    for change in await self._look_at_system(system, connections, ledger, now):
+                        await alerts.send(change.rule.severity, f"system: {change.words()}", now)
                     await ledger.store()
-                    self._report = report_of(ledger.kpis, judge.watches, now)
+                    self._report = report_of(ledger.kpis, judge.watches, now) | {"system": system.values}
                     self._alerts = list(alerts.recent)
             await ledger.store()
             await ledger.close()
             await alerts.drain()
+
+    @staticmethod
+    async def _look_at_system(
+        system: SystemWatch, connections: Connections, ledger: KpiLedger, now: float
+    ) -> list[AlertChange]:
+        """A broker that is away is told by those who wait for it; then nothing is known of the system."""
+        try:
+            dead = await connections.js.stream_info(connections.namespace.dead_stream)
+        except (NatsError, TimeoutError):
+            return []
+        dead_letters = int(dead.state.last_seq or 0)
+        return system.look(
+            now, StreamCounts(ledger.num_events, ledger.num_joined, dead_letters, ledger.is_live)
+        )

@@ -145,6 +145,7 @@ class FeedIngress:
             KpiMetrics(metrics.registry),
             lambda: status.latest.get("models"),
             (NatsError,),
+            metrics.take_freshness,
         )
         self._tasks = [
             asyncio.create_task(work) for work in (status.run(), self._models.run(), reporter.run())

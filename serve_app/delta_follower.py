@@ -116,7 +116,7 @@ class DeltaFollower:
             self._metrics.sync_seconds.observe(max(0.0, now - delta.created_at))
         for partition, position in delta.positions.items():
             if position.examples > before.get(partition, Position()).examples and not delta.full:
-                self._metrics.freshness.observe(max(0.0, now - position.watermark))
+                self._metrics.observe_freshness(max(0.0, now - position.watermark))
 
     def _failed(self, error: Exception) -> float:
         self._num_errors += 1

@@ -28,9 +28,17 @@ class KpiMetrics:
             registry=registry,
         )
 
+        self.system_health = Gauge(
+            "foryou_system_health",
+            "What the system's own rules look at: freshness_p95_seconds, join_rate, events_per_second, "
+            "dead_letters_per_second.",
+            ["metric"],
+            registry=registry,
+        )
+
     def show(self, said: Mapping[str, Any] | None) -> None:
         """Show what the actor said; what it no longer speaks of is gone. None is what is not known."""
-        for gauge in (self.kpi, self.model_stage, self.model_health):
+        for gauge in (self.kpi, self.model_stage, self.model_health, self.system_health):
             gauge.clear()
         if not said:
             return
@@ -45,3 +53,6 @@ class KpiMetrics:
             for metric, value in values.items():
                 if value is not None:
                     self.model_health.labels(group, metric).set(value)
+        for metric, value in report.get("system", {}).items():
+            if value is not None:
+                self.system_health.labels(metric).set(value)

@@ -10,12 +10,16 @@ _REQUEST_BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0
 _STAGE_BUCKETS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 _FRESHNESS_BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
+_MOST_FRESHNESS = 4_096
+"""Between two reports, where nobody takes them."""
+
 
 class ServingMetrics:
     """One registry for each replica, so that several can live in one process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._recent_freshness: list[float] = []
         self._stages: dict[tuple[str, str], tuple[Histogram, Counter, Counter]] = {}
         self.requests = Counter(
             "foryou_http_requests", "Requests answered.", ["route", "status"], registry=self.registry
@@ -101,6 +105,17 @@ class ServingMetrics:
         self.delta_errors = Counter(
             "foryou_delta_errors", "Failed attempts to follow the shards.", registry=self.registry
         )
+
+    def observe_freshness(self, seconds: float) -> None:
+        """Count how long after an event what was learned of it is served."""
+        self.freshness.observe(seconds)
+        if len(self._recent_freshness) < _MOST_FRESHNESS:
+            self._recent_freshness.append(seconds)
+
+    def take_freshness(self) -> list[float]:
+        """Return what was observed since the last call, seconds."""
+        taken, self._recent_freshness = self._recent_freshness, []
+        return taken
 
     def observe_trace(self, trace: StageTrace) -> None:
         for record in trace.records:

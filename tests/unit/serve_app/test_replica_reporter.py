@@ -9,9 +9,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from messages.codec import unpack
+from messages.pulses import REPLICA_PULSE
 from serve_app.answer_pulse import AnswerPulse
 from serve_app.kpi_metrics import KpiMetrics
 from serve_app.replica_reporter import ReplicaReporter
+from serve_app.serving_metrics import ServingMetrics
 
 
 class Heard:
@@ -56,3 +58,20 @@ def test_a_broker_that_is_away_stops_nothing() -> None:
         pass
     heard.report()
     assert heard.pulses == []
+
+
+def test_how_soon_events_were_served_goes_along_and_alone_is_enough_to_report() -> None:
+    heard = Heard()
+    metrics = ServingMetrics()
+    reporter = ReplicaReporter(
+        heard.pulse,
+        heard.publish,
+        KpiMetrics(CollectorRegistry()),
+        lambda: None,
+        (ConnectionError,),
+        metrics.take_freshness,
+    )
+    metrics.observe_freshness(0.25)
+    asyncio.run(reporter.report())
+    asyncio.run(reporter.report())
+    assert heard.pulses == [{REPLICA_PULSE: {"freshness_seconds": [0.25]}}]
