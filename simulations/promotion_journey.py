@@ -98,9 +98,13 @@ class PromotionJourney:
             },
             "dense_learning_rate": self._learning["dense_learning_rate"] * _MULTIPLE,
         }
-        await self._ask("PATCH", "/v1/models/better", {"settings": {"model": bad}, "by": BY})
-        decided = await self._until("bad_production_back", "better", "stopped", or_lineage="b")
-        await self._until_in_force("rollback_in_force", ("better", "a"), decided)
+        asking = asyncio.create_task(self._last_answer_of("better", "a"))
+        try:
+            await self._ask("PATCH", "/v1/models/better", {"settings": {"model": bad}, "by": BY})
+            decided = await self._until("bad_production_back", "better", "stopped", or_lineage="b")
+            self.report.seconds["rollback_in_force"] = max(0.0, await asking - decided)
+        finally:
+            asking.cancel()
         return self.report
 
     async def _create(self, model_id: str, model: dict[str, Any], *, copy: bool) -> None:
@@ -128,20 +132,20 @@ class PromotionJourney:
         self.report.words[step] = "; ".join(by_rules[-1]["why"])
         return float(by_rules[-1]["time"])
 
-    async def _until_in_force(self, step: str, old: tuple[str, str], decided: float) -> None:
-        """Ask for feeds until none has come from a model's lineage for a while, and take down how long after
-        the decision the last one did. Requests go to all replicas in turn."""
-        self._say(step.replace("_", " "))
-        asked, last, deadline = 0, decided, time.time() + self._patience
+    async def _last_answer_of(self, model_id: str, lineage: str) -> float:
+        """Ask for feeds until none has come from a lineage for a while; return when the last did, epoch
+        seconds. Requests go to all replicas in turn."""
+        asked, last = 0, time.time()
+        deadline = last + 2 * self._patience
         while (now := time.time()) - last < _SURE_SECONDS:
             if now > deadline:
-                raise JourneyError(f"{step}: {old[0]} still answers after {self._patience:.0f} s")
+                raise JourneyError(f"{model_id} still answers after {2 * self._patience:.0f} s")
             asked += 1
             model = (await self._ask("GET", f"/v1/feed/onlooker-{asked}?limit=1"))["model"]
-            if (model["id"], str(model["version"]).split(".")[0]) == old:
+            if (model["id"], str(model["version"]).split(".")[0]) == (model_id, lineage):
                 last = time.time()
             await asyncio.sleep(_ASK_SECONDS)
-        self.report.seconds[step] = last - decided
+        return last
 
     async def _wait(self, arrived: Callable[[], Awaitable[bool]], step: str, model_id: str) -> None:
         deadline = time.monotonic() + self._patience
