@@ -207,3 +207,30 @@ def test_a_joiner_whose_feed_was_made_anew_stays_down_and_joins_nothing_of_the_n
         assert "foryou rebuild" in stopped.status()["failure"]
     assert joiner.status()["examples"] == len(USERS)
     assert late.status()["examples"] == 0
+
+
+def test_a_learner_under_which_examples_were_trimmed_while_it_lagged_stays_down_and_says_why(
+    endpoints: EndpointSettings, client: ParameterClient, started: Callable[[Any], Any]
+) -> None:
+    partitions = range(endpoints.num_partitions)
+    joiner = started(JoinerActor(endpoints, JoinerSettings(), partitions))
+    learner = started(LearnerActor(endpoints, client, partitions, TRAINING, LearnerSettings()))
+    publish(endpoints, views(USERS, CONTENTS[:1]))
+    wait_for(lambda: learner.status()["examples"] == len(USERS), learner.status)
+    learner.stop()
+    for content in CONTENTS[1:4]:
+        publish(endpoints, views(USERS, [content]))
+    wait_for(lambda: joiner.status()["examples"] == 4 * len(USERS), joiner.status)
+    joiner.stop()
+
+    async def trim() -> None:
+        async with await Connections.open(endpoints, "test") as connections:
+            stream = connections.namespace.examples_stream
+            last = (await connections.js.stream_info(stream)).state.last_seq
+            await connections.js.purge_stream(stream, seq=last)
+
+    asyncio.run(trim())
+    late = started(LearnerActor(endpoints, client, partitions, TRAINING, LearnerSettings()))
+    wait_for(lambda: not late.status()["running"], late.status)
+    assert "LostExamplesError" in late.status()["failure"] or "StreamTrimmedError" in late.status()["failure"]
+    assert late.status()["examples"] == 0
