@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from redis.exceptions import WatchError
 
 from actors.connections import Connections
@@ -13,10 +14,11 @@ from actors.models_settings import ModelsSettings
 from actors.names import partition_of_subject
 from actors.streams import StreamMessage, StreamReader
 from learners.features.schema import DENSE_FEATURES
+from learners.features.user_features import profile_traits
 from messages.codec import pack, unpack
 from messages.events import EVENT_TYPE_CODES
 from messages.examples import ExampleBatch, ExamplesHeader
-from monitoring.event_rows import AgeReader, log_age_reader
+from monitoring.event_rows import AgeReader, bag_group_reader, log_age_reader
 from monitoring.experiment_analysis import ExperimentAnalysis, ExperimentReading
 from monitoring.experiment_assignment import ExperimentSettings
 from monitoring.kpis import Kpis
@@ -64,7 +66,9 @@ class KpiLedger:
         """Of these, those whose impression was found."""
         self.is_live = False
         """Whether all that was there has been read."""
-        self.kpis = Kpis(settings.kpis, content_ages)
+        keys = [profile_traits(dict([group.split("=", 1)])) for group in settings.kpis.user_groups]
+        self._groups = bag_group_reader("traits", np.concatenate(keys)) if keys else None
+        self.kpis = Kpis(settings.kpis, content_ages, self._groups)
         self._everybody = UserTotals((), _NEVER)
         self._totals: dict[str, UserTotals] = {}
         self._analyses: dict[str, ExperimentAnalysis] = {}
@@ -175,7 +179,7 @@ class KpiLedger:
         self._kept_analyses = {
             name.removeprefix(_ANALYSIS): data for name, data in parts.items() if name.startswith(_ANALYSIS)
         }
-        self.kpis = Kpis.from_parts(parts, self._settings.kpis, self._content_ages)
+        self.kpis = Kpis.from_parts(parts, self._settings.kpis, self._content_ages, self._groups)
 
     async def _start_reader(self) -> None:
         js, namespace = self._connections.js, self._connections.namespace

@@ -29,6 +29,26 @@ def log_age_reader(column: int, scale: float, unit_seconds: float) -> AgeReader:
     return ages
 
 
+GroupReader: TypeAlias = Callable[[FeatureBatch], IntArray]
+"""Gives the groups that each of n rows' people belong to, int64 [n]: group k is bit k."""
+
+MOST_GROUPS = 63
+
+
+def bag_group_reader(bag: str, keys: IdArray) -> GroupReader:
+    """Read groups off a bag of ids: group k holds the k-th key, uint64 [<= MOST_GROUPS], in its bag."""
+
+    def groups(features: FeatureBatch) -> IntArray:
+        bags = features.bags[bag]
+        rows = np.repeat(np.arange(len(bags)), bags.lengths())
+        belongs = np.zeros(len(bags), dtype=np.int64)
+        for group, key in enumerate(keys):
+            belongs[rows[bags.values == key]] |= 1 << group
+        return belongs
+
+    return groups
+
+
 UNKNOWN_AGE = -1
 _UPLOAD = EVENT_TYPE_CODES["content_upload"]
 
@@ -38,7 +58,8 @@ class EventRows:
     """n events of people (uploads are none).
 
     times_ms, days: since 1970, UTC. labels: LabelKind, uint8 [n, heads], untrained for orphans. ages: of the
-    content, whole seconds, or UNKNOWN_AGE. arms, model_ids: of the impression, empty for orphans.
+    content, whole seconds, or UNKNOWN_AGE. arms, model_ids: of the impression, empty for orphans. groups: of
+    the person, a bit each, none for orphans.
     """
 
     user_keys: IdArray
@@ -52,16 +73,23 @@ class EventRows:
     ages: IntArray
     arms: AnyArray
     model_ids: AnyArray
+    groups: IntArray
 
     def __len__(self) -> int:
         return len(self.user_keys)
 
     @classmethod
-    def of(cls, batch: ExampleBatch, content_ages: AgeReader | None = None) -> EventRows:
+    def of(
+        cls,
+        batch: ExampleBatch,
+        content_ages: AgeReader | None = None,
+        groups: GroupReader | None = None,
+    ) -> EventRows:
         count = len(batch)
         labels = np.zeros((count, len(HEADS)), dtype=np.uint8)
         categories = np.full(count, MISSING_KEY, dtype=np.uint64)
         ages = np.full(count, UNKNOWN_AGE, dtype=np.int64)
+        belongs = np.zeros(count, dtype=np.int64)
         arms, model_ids = np.full(count, "", dtype=object), np.full(count, "", dtype=object)
         joined = batch.joined
         if joined is not None:
@@ -71,6 +99,8 @@ class EventRows:
             if content_ages is not None:
                 known = np.nan_to_num(content_ages(joined.features), nan=UNKNOWN_AGE)
                 ages[joined.rows] = np.floor(known).astype(np.int64)
+            if groups is not None:
+                belongs[joined.rows] = groups(joined.features)
             arms[joined.rows] = joined.arms
             model_ids[joined.rows] = joined.model_ids
         times_ms = np.rint(batch.times * 1000).astype(np.int64)
@@ -86,6 +116,7 @@ class EventRows:
             ages=ages,
             arms=arms,
             model_ids=model_ids,
+            groups=belongs,
         )
         uploads = batch.event_types == _UPLOAD
         return rows.take(~uploads) if uploads.any() else rows

@@ -8,6 +8,7 @@ been counted is passed over. Nothing here depends on how partitions interleave o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,11 +19,12 @@ from messages.events import EVENT_TYPE_CODES
 from messages.examples import ExampleBatch
 from messages.identifiers import MISSING_KEY
 from monitoring.day_kpis import DayKpis
-from monitoring.event_rows import AgeReader, EventRows
+from monitoring.event_rows import MOST_GROUPS, AgeReader, EventRows, GroupReader
 from monitoring.session_intervals import DAY_MS, SessionIntervals
 
 ALL_SEGMENT = "all"
-"""Everybody, and orphans too. Others: arm:NAME and model:NAME, of events whose impression was found."""
+"""Everybody, and orphans too. Others: arm:NAME, model:NAME and group:FIELD=VALUE, of events
+whose impression was found."""
 
 _HEAD_PART = "head"
 _CREATORS_PART = "creators"
@@ -32,7 +34,8 @@ _UPLOAD = EVENT_TYPE_CODES["content_upload"]
 class KpiSettings(BaseModel):
     """session_gap_seconds: a longer pause ends a session. keep_days: after which a day is forgotten.
 
-    fresh_seconds: a content is fresh up to this age.
+    fresh_seconds: a content is fresh up to this age. user_groups: FIELD=VALUE of people's profiles, each with
+    KPIs of its own (age_group=18-24); a new one is counted from then on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +43,7 @@ class KpiSettings(BaseModel):
     session_gap_seconds: int = Field(default=1800, ge=1)
     keep_days: int = Field(default=40, ge=1)
     fresh_seconds: int = Field(default=86_400, ge=1)
+    user_groups: tuple[Annotated[str, Field(pattern=r"^[^=]+=.+$")], ...] = Field((), max_length=MOST_GROUPS)
 
 
 class Segment:
@@ -56,9 +60,15 @@ class Segment:
 
 
 class Kpis:
-    """content_ages: reads the age of contents off their features; None counts no freshness."""
+    """content_ages: reads the age of contents off their features; None counts no freshness. groups: reads the
+    settings' user_groups, in their order; None counts none."""
 
-    def __init__(self, settings: KpiSettings, content_ages: AgeReader | None = None) -> None:
+    def __init__(
+        self,
+        settings: KpiSettings,
+        content_ages: AgeReader | None = None,
+        groups: GroupReader | None = None,
+    ) -> None:
         self.settings = settings
         self.positions: dict[int, int] = {}
         """By partition of EXAMPLES: the last message counted."""
@@ -68,6 +78,7 @@ class Kpis:
         self.num_too_late = 0
         """Events from before what was settled: they are in no KPI."""
         self._content_ages = content_ages
+        self._groups = groups
         self._settled_to_ms = 0
 
     def add(self, batch: ExampleBatch, *, partition: int, position: int) -> bool:
@@ -77,7 +88,7 @@ class Kpis:
         self.positions[partition] = position
         uploads = batch.event_types == _UPLOAD
         self.creators.update(np.unique(batch.creator_keys[uploads]).tolist())
-        rows = EventRows.of(batch, self._content_ages)
+        rows = EventRows.of(batch, self._content_ages, self._groups)
         in_time: BoolArray = rows.times_ms >= self._settled_to_ms
         if not in_time.all():
             self.num_too_late += int((~in_time).sum())
@@ -124,10 +135,14 @@ class Kpis:
 
     @classmethod
     def from_parts(
-        cls, parts: Mapping[str, bytes], settings: KpiSettings, content_ages: AgeReader | None = None
+        cls,
+        parts: Mapping[str, bytes],
+        settings: KpiSettings,
+        content_ages: AgeReader | None = None,
+        groups: GroupReader | None = None,
     ) -> Kpis:
         """Raises MalformedMessageError where a part is missing or is none."""
-        kpis = cls(settings, content_ages)
+        kpis = cls(settings, content_ages, groups)
         try:
             head = unpack(parts[_HEAD_PART])
             kpis.positions = dict(head["positions"])
@@ -152,6 +167,11 @@ class Kpis:
             for name in sorted(set(names.tolist()) - {""}):
                 members = rows.take(names == name)
                 self._segment(f"{kind}:{name}").add(members, self.settings.fresh_seconds)
+
+        for bit, name in enumerate(self.settings.user_groups):
+            belongs: BoolArray = (rows.groups >> bit & 1).astype(np.bool_)
+            if belongs.any():
+                self._segment(f"group:{name}").add(rows.take(belongs), self.settings.fresh_seconds)
 
     def _segment(self, name: str) -> Segment:
         if name not in self.segments:

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from messages.codec import MalformedMessageError
 from messages.examples import HEAD_INDEX, ExampleBatch, LabelKind
 from messages.features import FeatureBatch
-from monitoring.event_rows import log_age_reader
+from monitoring.event_rows import bag_group_reader, log_age_reader
 from monitoring.kpi_report import DayReport, date_of, day_of, day_report, retention
 from monitoring.kpis import Kpis, KpiSettings
 from tests.unit.monitoring.event_log import START, LoggedEvent, content_ages, message_of, random_log
 
-SETTINGS = KpiSettings()
+SETTINGS = KpiSettings(user_groups=("age_group=even", "age_group=odd", "location=here"))
+GROUPS = bag_group_reader("traits", np.array([100, 101, 200], dtype=np.uint64))
 FIRST_DAY = day_of(START)
 PARTITIONS = 3
 POSITIVE = (LabelKind.OBSERVED_POSITIVE, LabelKind.EARLY_POSITIVE, LabelKind.LATE_POSITIVE)
@@ -73,6 +74,15 @@ def reference(log: list[LoggedEvent], day: int, known_creators: set[int]) -> Day
     )
 
 
+def segments_of(event: LoggedEvent) -> list[str]:
+    """An orphan belongs to none: it came without the features that tell of its person."""
+    if event.arm is None:
+        return []
+    names = [f"arm:{event.arm}", f"model:{event.model}"]
+    names.append("group:age_group=odd" if event.user % 2 else "group:age_group=even")
+    return names + ["group:location=here"] * (event.user % 3 == 0)
+
+
 def messages_of(log: list[LoggedEvent], seed: int) -> list[tuple[int, int, ExampleBatch]]:
     """Cut a log into messages of partitions, (partition, position, batch), in some order of arrival."""
     generator = np.random.default_rng(seed)
@@ -96,7 +106,7 @@ def messages_of(log: list[LoggedEvent], seed: int) -> list[tuple[int, int, Examp
 
 
 def counted(messages: list[tuple[int, int, ExampleBatch]]) -> Kpis:
-    kpis = Kpis(SETTINGS, content_ages)
+    kpis = Kpis(SETTINGS, content_ages, GROUPS)
     for partition, position, batch in messages:
         kpis.add(batch, partition=partition, position=position)
     return kpis
@@ -110,17 +120,10 @@ def close(report: DayReport) -> object:
 def test_equal_the_slow_plain_reference(seed: int, n: int) -> None:
     log = random_log(seed, n)
     kpis = counted(messages_of(log, seed))
-    segments = {"all": log}
+    segments: dict[str, list[LoggedEvent]] = {"all": log}
     for event in log:
-        if event.arm is not None:
-            for name in (f"arm:{event.arm}", f"model:{event.model}"):
-                segments.setdefault(name, []).append(event)
-    segments = {
-        name: log
-        if name == "all"
-        else [event for event in log if name in (f"arm:{event.arm}", f"model:{event.model}")]
-        for name in segments
-    }
+        for name in segments_of(event):
+            segments.setdefault(name, []).append(event)
     known = {event.creator for event in log if event.creator} | {7, 8, 9}
     assert kpis.creators == known
     assert set(kpis.segments) == set(segments) - ({"all"} if not log else set())
@@ -142,7 +145,7 @@ def test_equal_the_slow_plain_reference(seed: int, n: int) -> None:
 def test_are_the_same_after_a_crash(seed: int, n: int, crash: int, back: int) -> None:
     messages = messages_of(random_log(seed, n), seed)
     stored = counted(messages[:crash]).to_parts()
-    restored = Kpis.from_parts(stored, SETTINGS, content_ages)
+    restored = Kpis.from_parts(stored, SETTINGS, content_ages, GROUPS)
     assert restored.to_parts() == stored
     for partition, position, batch in messages[max(crash - back, 0) :]:  # some are read again
         restored.add(batch, partition=partition, position=position)

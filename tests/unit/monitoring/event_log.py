@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from messages.arrays import IdArray
 from messages.events import EVENT_TYPE_CODES
 from messages.examples import HEAD_INDEX, HEADS, ExampleBatch, JoinedExamples, LabelKind
-from messages.features import FeatureBatch
+from messages.features import FeatureBatch, IdBags
 
 START = 20_000 * 86_400.0
 KINDS = ("view", "complete_view", "skip", "like", "share", "save", "follow", "hide", "report", "replay")
@@ -94,7 +95,7 @@ def message_of(events: list[LoggedEvent], uploads: tuple[int, ...] = ()) -> Exam
             rows=np.array(joined, np.int64),
             features=FeatureBatch(
                 ids={"category": np.array([event.category for event in found], np.uint64)},
-                bags={},
+                bags={"traits": IdBags.of([traits_of(event.user) for event in found])},
                 dense=np.array([[event.age] for event in found], np.float32).reshape(k, 1),
                 counters=None,
             ),
@@ -116,3 +117,8 @@ def message_of(events: list[LoggedEvent], uploads: tuple[int, ...] = ()) -> Exam
 
 def content_ages(features: FeatureBatch) -> np.ndarray:
     return features.dense[:, 0].astype(np.float64)
+
+
+def traits_of(user: int) -> IdArray:
+    """Of a person's profile: 100 or 101 by age group, and 200 where they have told where they are."""
+    return np.array([100 + user % 2] + [200] * (user % 3 == 0), dtype=np.uint64)
