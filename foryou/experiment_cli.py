@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from foryou.bench_serving_cli import bench_freshness, bench_serve
+from foryou.bench_serving_cli import bench_freshness, bench_models, bench_serve
 from foryou.bench_serving_cli import register as register_serving_benchmarks
 from foryou.cli_options import (
     ConfigOption,
@@ -229,3 +229,4 @@ def bench(context: typer.Context) -> None:
         bench_learn()
         bench_serve()
         bench_freshness()
+        bench_models()
