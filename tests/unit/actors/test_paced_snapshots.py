@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from messages.identifiers import NUM_BUCKETS
 from messages.updates import Rows, Span, Update
 from parameter_server.settings import GroupSettings, SlotSettings
 from parameter_server.shard import ParameterShard
+from parameter_server.snapshot_files import HashingWriter
 from parameter_server.snapshots import restore_latest
 
 DEADLINE_SECONDS = 10.0
@@ -79,3 +83,26 @@ def test_without_news_nothing_is_written_but_what_is_asked_for(shard: ParameterS
     assert not list(tmp_path.iterdir())
     assert paced.write_now() == written(paced, 1)
     paced.close()
+
+
+def test_while_the_disk_is_full_the_shard_goes_on_and_the_snapshot_before_is_kept(
+    shard: ParameterShard, snapshots: PacedSnapshots, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn(shard, 0)
+    written(snapshots, snapshots.request())
+    learn(shard, 1)
+    with monkeypatch.context() as full:
+
+        def no_room(self: HashingWriter, data: Any) -> int:
+            self._file.write(bytes(data)[:1])  # a file is begun, and torn
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        full.setattr(HashingWriter, "write", no_room)
+        with pytest.raises(OSError, match="No space left"):
+            written(snapshots, snapshots.request())
+    assert "No space left" in (snapshots.failure or "")
+    assert position_in(tmp_path) == 1
+    learn(shard, 2)
+    written(snapshots, snapshots.request())
+    assert snapshots.failure is None
+    assert position_in(tmp_path) == 3
