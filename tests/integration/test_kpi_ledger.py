@@ -69,7 +69,8 @@ def seen(ledger: KpiLedger) -> dict[str, Any]:
 
 
 def test_after_a_crash_all_is_counted_once(endpoints: EndpointSettings) -> None:
-    parts = parts_of(random_log(seed=3, n=200))
+    log = random_log(seed=3, n=200)
+    parts = parts_of(log)
     half = len(parts) // 2
 
     async def run() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -83,6 +84,7 @@ def test_after_a_crash_all_is_counted_once(endpoints: EndpointSettings) -> None:
             await first.store()
             await append(connections, parts[half:])
             await read_all(first, len(parts) - half)  # counted, and lost with the crash before it is stored
+            assert (first.num_events, first.num_joined) == (200, sum(event.arm is not None for event in log))
             expected = seen(first)
             await first.close()
             second = ledger_of(connections)
