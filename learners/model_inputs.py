@@ -43,6 +43,10 @@ class Operations(Protocol):
         """Put columns side by side."""
         ...
 
+    def added(self, values: Array, more: Array) -> Array:
+        """Return values + more, in the shape of `values`, which may be overwritten."""
+        ...
+
     def rectified(self, values: Array) -> Array:
         """Return max(values, 0); `values` may be overwritten."""
         ...
@@ -51,6 +55,9 @@ class Operations(Protocol):
 class NumpyOperations:
     def concatenate(self, parts: Sequence[FloatArray]) -> FloatArray:
         return np.concatenate(parts, axis=1)
+
+    def added(self, values: FloatArray, more: FloatArray) -> FloatArray:
+        return np.add(values, more, out=values)
 
     def rectified(self, values: FloatArray) -> FloatArray:
         return np.maximum(values, 0, out=values)

@@ -178,14 +178,13 @@ def score(dense: Mapping[str, Array], inputs: ModelInputs, operations: Operation
     products = operations.concatenate(
         [inputs.user * inputs.content, inputs.history * inputs.content, inputs.taste * inputs.category]
     )
-    first = (
-        inputs.own @ dense["first.own"]
-        + products @ dense["first.products"]
-        + (inputs.shared @ dense["first.shared"] + dense["first.bias"])
-    )
+    # Large sums are made in place: a temporary array a step would cost as much as a product.
+    first = operations.added(inputs.own @ dense["first.own"], products @ dense["first.products"])
+    first = operations.added(first, inputs.shared @ dense["first.shared"] + dense["first.bias"])
     hidden = operations.rectified(first[:, : -len(OUTPUTS)])
     layer = 1
     while f"hidden{layer}.weight" in dense:
-        hidden = operations.rectified(hidden @ dense[f"hidden{layer}.weight"] + dense[f"hidden{layer}.bias"])
+        hidden = operations.added(hidden @ dense[f"hidden{layer}.weight"], dense[f"hidden{layer}.bias"])
+        hidden = operations.rectified(hidden)
         layer += 1
     return hidden @ dense["output.weight"] + first[:, -len(OUTPUTS) :]

@@ -209,6 +209,9 @@ class _TorchOperations:
     def concatenate(self, parts: Sequence[torch.Tensor]) -> torch.Tensor:
         return torch.cat(list(parts), dim=1)
 
+    def added(self, values: torch.Tensor, more: torch.Tensor) -> torch.Tensor:
+        return values + more
+
     def rectified(self, values: torch.Tensor) -> torch.Tensor:
         return torch.relu(values)
 

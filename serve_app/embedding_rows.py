@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numba import njit
 
 from messages.arrays import FloatArray, IdArray
 from messages.updates import Rows
 from parameter_server.cuckoo_index import CuckooIndex
+from parameter_server.initializers import fill_initial, slot_seed
+from parameter_server.native_memory import kernel_input
 from serve_app.growing_array import GrowingArray
 
 
 class EmbeddingRows:
     """id -> float32 [dimension]; an id without a row reads as its initial value, as it does on the shards.
 
-    One thread reads and writes. initial: uint64 [m] -> float32 [m, dimension], a pure function of the ids.
+    One thread reads and writes. slot, initial_scale: of what a function of the id alone gives as first value.
     """
 
-    def __init__(self, dimension: int, initial: Callable[[IdArray], FloatArray]) -> None:
+    def __init__(self, slot: str, dimension: int, initial_scale: float) -> None:
         self.dimension = dimension
-        self._initial = initial
+        self._seed = slot_seed(slot)
+        self._scale = np.float32(initial_scale)
         self._index = CuckooIndex()
         self._values = GrowingArray(np.float32, (dimension,))
 
@@ -43,9 +47,17 @@ class EmbeddingRows:
 
     def read(self, ids: IdArray) -> FloatArray:
         """Return a fresh float32 [m, dimension]; ids may repeat."""
+        values = np.empty((len(ids), self.dimension), dtype=np.float32)
         found = self._index.find(ids)
-        values: FloatArray = self._values.values[found]
-        missing = found < 0
-        if missing.any():
-            values[missing] = self._initial(ids[missing])
+        _gather(found, self._values.values, kernel_input(ids, np.uint64), self._seed, self._scale, values)
         return values
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _gather(found: Any, rows: Any, ids: Any, seed: Any, scale: Any, values: Any) -> None:
+    """Copy each row that was found; write the initial value of each other."""
+    for index in range(len(found)):
+        if found[index] < 0:
+            fill_initial(ids[index], seed, scale, values[index])
+        else:
+            values[index] = rows[found[index]]

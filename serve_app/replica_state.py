@@ -11,7 +11,6 @@ from messages.arrays import DoubleArray, FloatArray, IdArray, IntArray
 from messages.content import ContentColumns
 from messages.impressions import ModelVersion
 from messages.updates import DECAYED_COUNTERS, HALF_LIVES, CounterRows, Position, Rows
-from parameter_server.initializers import initial_rows
 from serve_app.content_index import ContentIndex
 from serve_app.content_table import ContentTable
 from serve_app.counter_columns import CounterColumns
@@ -51,7 +50,9 @@ class ReplicaState:
         index_settings: ContentIndexSettings | None = None,
         like: ContentIndex | None = None,
     ) -> None:
-        self.embeddings = {name: _empty_rows(name, shape) for name, shape in slots.items()}
+        self.embeddings = {
+            name: EmbeddingRows(name, shape.dimension, shape.initial_scale) for name, shape in slots.items()
+        }
         self.retrieval_slot = retrieval_slot
         self._content_vectors = content_vectors
         retrieval_dimension = slots[retrieval_slot].dimension
@@ -117,10 +118,3 @@ def trend_keys(counters: CounterRows) -> DoubleArray:
     seen = engaged > 0
     keys[seen] = np.log2(engaged[seen]) + counters.times[seen] / HALF_LIVES[0]
     return keys
-
-
-def _empty_rows(slot: str, shape: SlotShape) -> EmbeddingRows:
-    def initial(ids: IdArray) -> FloatArray:
-        return initial_rows(ids, shape.dimension, shape.initial_scale, slot)
-
-    return EmbeddingRows(shape.dimension, initial)

@@ -61,6 +61,9 @@ class TorchOperations:
     def concatenate(self, parts):
         return torch.cat(list(parts), dim=1)
 
+    def added(self, values, more):
+        return values + more
+
     def rectified(self, values):
         return torch.relu(values)
 
