@@ -11,8 +11,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from nats.js.api import PubAck
 
 from actors.cluster import ClusterPlan, SystemActors
 from actors.connections import Connections
@@ -57,12 +59,10 @@ async def _measure(
     async with await Connections.open(plan.endpoints, "benchmark-latency") as connections:
         namespace = connections.namespace
 
-        async def offer(number: int, partition: int, data: bytes, due: float) -> None:
-            published = await connections.js.publish_async(
-                namespace.feed_subject(partition), data, stream=namespace.feed_stream
-            )
-            acknowledged = await asyncio.wait_for(published, _PATIENCE_SECONDS)
-            waiting.setdefault(partition, deque()).append((int(acknowledged.seq), due, number))
+        def note(number: int, partition: int, due: float, published: asyncio.Future[PubAck]) -> None:
+            if not published.cancelled() and published.exception() is None:
+                sequence = int(published.result().seq)
+                waiting.setdefault(partition, deque()).append((sequence, due, number))
 
         async def offer_all() -> float:
             offers = []
@@ -70,8 +70,12 @@ async def _measure(
                 due = began + number / offered_per_s
                 if (early := due - time.monotonic()) > 0:
                     await asyncio.sleep(early)
-                offers.append(asyncio.ensure_future(offer(number, partition, data, due)))
-            await asyncio.gather(*offers)
+                published = await connections.js.publish_async(
+                    namespace.feed_subject(partition), data, stream=namespace.feed_stream
+                )
+                published.add_done_callback(partial(note, number, partition, due))
+                offers.append(published)
+            await asyncio.wait_for(asyncio.gather(*offers), _PATIENCE_SECONDS)
             return time.monotonic() - began
 
         offering = asyncio.ensure_future(offer_all())

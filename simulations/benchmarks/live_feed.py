@@ -6,6 +6,7 @@ much as the same number of events from an app.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -36,12 +37,18 @@ def live_messages(settings: LearningFeedSettings, slate: int) -> Iterator[tuple[
     engaged = draws.random(settings.num_pairs) < 0.45
     num_viewers = min(_VIEWERS, settings.num_users)
     shown: dict[int, tuple[str, list[str]]] = {}
-    for number in range(settings.num_pairs):
-        time = settings.start + number / settings.events_per_s
-        viewer, turn = number % num_viewers, number // num_viewers
+    number = -1
+    for visit in itertools.count():
+        viewer, turn = visit % num_viewers, visit // num_viewers
         user_id, place = f"u{viewer}", (turn + viewer) % slate
+        if place and viewer not in shown:
+            continue  # comes when a slate begins: slates come evenly from the start
+        number += 1
+        if number == settings.num_pairs:
+            return
+        time = settings.start + number / settings.events_per_s
         records: list[tuple[RecordKind, object]] = []
-        if place == 0 or viewer not in shown:
+        if place == 0:
             rows = draws.choice(settings.num_contents, min(slate, settings.num_contents), False, popularity)
             columns = ContentColumns.of([contents[row] for row in rows])
             shown[viewer] = f"r{settings.run}{number}", columns.content_ids
