@@ -195,6 +195,7 @@ def bench_learn(
     many_users: Annotated[int, typer.Option(help="With how many the cost of one is compared.")] = 1_000_000,
     offered: Annotated[float, typer.Option(help="Events a second while latency is measured.")] = 1_000.0,
     seconds: Annotated[float, typer.Option(help="How long latency is measured.")] = 15.0,
+    slate: Annotated[int, typer.Option(help="Contents served at once, meanwhile.")] = 20,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Only what one process does, without Ray and broker.")
     ] = False,
@@ -214,6 +215,7 @@ def bench_learn(
             many_users=many_users,
             offered_per_s=offered,
             latency_seconds=seconds,
+            slate=slate,
             seed=seed,
             through_system=not in_process,
             say=lambda step: status.update(f"measuring {step}"),
