@@ -21,7 +21,9 @@ from ray.serve.config import BackpressureConfig
 from redis.exceptions import ConnectionError as StoreConnectionError
 from redis.exceptions import TimeoutError as StoreTimeoutError
 
+from actors.allocator_pacing import keep_freed_memory
 from actors.catalogue import Catalogue
+from actors.collector_pacing import pace_collector
 from actors.connections import Connections, EndpointSettings
 from actors.feed_publisher import FeedPublisher, StreamUnavailableError
 from actors.model_actor import ModelActorSettings
@@ -73,6 +75,8 @@ class FeedIngress:
         """revision: of what this replica runs; Serve replaces replicas whose arguments have changed. model,
         ranking: of the model to begin with; the registry says which others there are. training: of models
         without settings of their own."""
+        pace_collector()
+        keep_freed_memory()
         faiss.omp_set_num_threads(1)
         self.revision = revision
         self._settings = feed
