@@ -10,7 +10,7 @@ LEARNING_TESTS := $(addprefix tests/unit/,parameter_server learners actors simul
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 unexport PYTHONDONTWRITEBYTECODE # pytest rewrites assertions once, not at each start
 
-.PHONY: help install demo test test-unit test-learning test-serving test-thorough test-faults lint format bench clean
+.PHONY: help install demo test test-unit test-learning test-serving test-thorough test-faults test-nodes lint format bench clean
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -50,6 +50,9 @@ test-thorough: $(VENV)/.installed-test ## run the property tests with many more 
 
 test-faults: $(VENV)/.installed-test ## kill, pause and cut off parts of a system in fifty random schedules (takes long)
 	$(BIN)/foryou chaos --schedules $(or $(SCHEDULES),50)
+
+test-nodes: $(VENV)/.installed ## KUAIRAND=folder: nodes of a cluster on this machine come, go, die and are cut off
+	$(BIN)/foryou experiment nodes --path $(or $(KUAIRAND),$(error say where the data set is: KUAIRAND=folder))
 
 lint: $(VENV)/.installed-lint ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

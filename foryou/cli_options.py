@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from foryou.console import progress_console
 
@@ -30,7 +31,7 @@ def refusing(*errors: type[Exception], code: int = 2) -> Iterator[None]:
     try:
         yield
     except errors as error:
-        progress_console.print(f"[red]{error}[/red]")
+        progress_console.print(f"[red]{escape(str(error))}[/red]")
         raise typer.Exit(code) from error
 
 

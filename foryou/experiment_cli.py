@@ -19,6 +19,7 @@ from foryou.cli_options import (
 )
 from foryou.console import print_report, progress_console
 from foryou.experiment_comparison_cli import register as register_comparisons
+from foryou.experiment_nodes_cli import register as register_nodes
 from foryou.experiment_promotion_cli import register as register_promotion
 
 experiment_app = typer.Typer(help="Experiments about the system's own promises.", no_args_is_help=True)
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command("datasets")(datasets)
     app.command("load")(load)
     register_comparisons(experiment_app)
+    register_nodes(experiment_app)
     register_promotion(experiment_app)
     app.add_typer(experiment_app, name="experiment")
     app.add_typer(bench_app, name="bench")

@@ -29,12 +29,15 @@ class LocalServiceError(Exception):
 class KeptServer:
     """Whoever uses the server finds it where it was: clients reconnect, and its data is on disk."""
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path, port: int) -> None:
-        """folder: of its data, its log and the file with its pid. port: on which it answers."""
+    def __init__(
+        self, name: str, command: Sequence[str], folder: Path, port: int, host: str = LOOPBACK
+    ) -> None:
+        """folder: of its data, its log and the file with its pid. host, port: on which it answers."""
         self._name = name
         self._command = list(command)
         self._folder = folder
         self._port = port
+        self._host = host
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name=f"watch-{name}", daemon=True)
@@ -85,7 +88,7 @@ class KeptServer:
         assert self._process is not None
         log = self._folder / "server.log"
         deadline = time.monotonic() + _START_SECONDS
-        while not _answers(self._port) and not self._stopping.is_set():
+        while not _answers(self._host, self._port) and not self._stopping.is_set():
             if self._process.poll() is not None:
                 code = self._process.returncode
                 raise LocalServiceError(f"{self._name} ended with code {code}; its log: {log}")
@@ -113,8 +116,8 @@ class KeptServer:
                 logger.exception("%s could not be started again, trying once more", self._name)
 
 
-def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=0.2):
+def _answers(host: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=0.2):
         return True
     return False
 

