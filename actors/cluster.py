@@ -18,6 +18,7 @@ from actors.connections import EndpointSettings
 from actors.counter_writer import CounterWriter
 from actors.crews import member_role
 from actors.examples_follower import BatchingSettings
+from actors.hung_actors import HungActors, RayWatchedActors
 from actors.joiner_actor import JoinerActor
 from actors.joiner_crew import JoinerCrew
 from actors.learner_actor import LearnerActor, LearnerSettings
@@ -52,7 +53,8 @@ class ClusterPlan(BaseModel):
 
     model, training: of the model that is production now. own_training: of models that have no settings of
     their own, `training` where left out. models: None keeps no registry, and there is this one model alone.
-    detached: the actors live until somebody ends them, not until their starter ends.
+    detached: the actors live until somebody ends them, not until their starter ends. hung_after_seconds: an
+    actor that gives no sign of life for so long is ended and begun anew.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,6 +73,7 @@ class ClusterPlan(BaseModel):
     archive: ArchiveSettings = ArchiveSettings()
     placement: PlacementSettings = PlacementSettings()
     learning: bool = True
+    hung_after_seconds: float = 60.0
     replay: bool = False
     detached: bool = False
 
@@ -200,9 +203,11 @@ def _start_keeper(plan: ClusterPlan, directory: ShardDirectory, shards: dict[int
     not stay."""
     control = RayShards(functools.partial(_start_shard, plan), shards, directory.actor_name)
     joiners = JoinerCrew(plan.endpoints, functools.partial(start_joiner, plan))
+    hung = HungActors(RayWatchedActors(Namespace(plan.endpoints.namespace)), plan.hung_after_seconds)
     if not plan.detached:
-        return ShardKeeper(directory, control, joiners)
-    keeper = ray.remote(ShardKeeper).options(**_options(plan, "keeper")).remote(directory, control, joiners)
+        return ShardKeeper(directory, control, joiners, hung)
+    options = _options(plan, "keeper")
+    keeper = ray.remote(ShardKeeper).options(**options).remote(directory, control, joiners, hung)
     ray.get(keeper.status.remote(), timeout=_READY_SECONDS)
     return None
 

@@ -16,6 +16,10 @@ from pathlib import Path
 
 from foryou.local_services import free_port
 
+_HARD_STOP_SECONDS = 15
+"""When replicas change, the proxy that is replaced ends what is under way, and cuts what lasts longer. A
+request waits at the most for store, broker and model, one after the other: five seconds, five, two."""
+
 _WRAPPER = """#!/bin/sh
 # Narrows HAProxy's own ports to this machine, then becomes HAProxy.
 previous=""
@@ -58,7 +62,7 @@ def _flags(folder: Path, *, loopback: bool) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
-        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "2",
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(_HARD_STOP_SECONDS),
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",

@@ -1,0 +1,32 @@
+"""What Serve reads from the environment while a system runs."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from actors.feed_publisher import _PUBLISH_TIMEOUT_SECONDS
+from actors.user_store import connect_store
+from foryou.serve_environment import serve_environment
+from serve_app.feed_service import FeedServiceSettings
+
+HARD_STOP = "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"
+
+
+def test_a_replaced_proxy_cuts_no_request_that_waits_for_store_broker_and_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(HARD_STOP, raising=False)
+    store = connect_store("redis://127.0.0.1:1/0").connection_pool.connection_kwargs["socket_timeout"]
+    longest = store + _PUBLISH_TIMEOUT_SECONDS + FeedServiceSettings().catch_up_seconds
+    with serve_environment(loopback=False):
+        assert int(os.environ[HARD_STOP]) > longest
+    assert HARD_STOP not in os.environ
+
+
+def test_what_an_operator_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HARD_STOP, "90")
+    with serve_environment(loopback=False):
+        assert os.environ[HARD_STOP] == "90"
+    assert os.environ[HARD_STOP] == "90"
