@@ -3,10 +3,6 @@
 A sum is kept as of the time of its newest event and fades by half in every half-life (forward decay: Cormode
 et al., ICDE 2009), so an event that comes late still gets the weight it would have had, and nothing has to
 be touched while nothing happens.
-
-One more number fades by what happens instead of by time: the moving average of the latest watchings, whether
-those took a minute or a month. A taste that jumps shows in it after a few of them; a sum needs as many as it
-remembers.
 """
 
 from __future__ import annotations
@@ -17,19 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from learners.features.schema import ENGAGE_PRIOR
 from learners.packed_keys import pack_keys, unpack_keys
 from messages.arrays import DoubleArray, IdArray
 from messages.codec import MalformedMessageError
 
-NUM_RATES = 6
-"""Numbers in a packed row: the fields of DecayedRates."""
-
-_ROW = struct.Struct(f"<{NUM_RATES}d")
-_SHORT_ROW = struct.Struct("<5d")
-_NO_LATEST = struct.pack("<d", ENGAGE_PRIOR)
-_LATEST_STRENGTH = 1.5
-_LATEST_SHARE = 0.15
+_ROW = struct.Struct("<5d")
 
 
 @dataclass(slots=True)
@@ -38,9 +26,6 @@ class DecayedRates:
 
     terminals: watchings that ended, by a view or by a skip; engaged and long_views: those among them.
     preference: rises with likes, shares, follows and saves and falls with skips, hides and reports.
-    latest_rate: of engagement among the last half dozen watchings, in the order in which they came: at
-    first the mean of a beta posterior (prior ENGAGE_PRIOR, as strong as 1.5 watchings), then a moving average
-    in which each watching weighs 15%.
     """
 
     last_time: float = 0.0
@@ -48,7 +33,6 @@ class DecayedRates:
     engaged: float = 0.0
     long_views: float = 0.0
     preference: float = 0.0
-    latest_rate: float = ENGAGE_PRIOR
 
     def add(
         self,
@@ -74,19 +58,9 @@ class DecayedRates:
         self.engaged += weight * engaged
         self.long_views += weight * long_views
         self.preference += weight * preference
-        if terminals:
-            share = max(_LATEST_SHARE, 1 / (self.terminals + _LATEST_STRENGTH))
-            self.latest_rate += share * (engaged - self.latest_rate)
 
-    def as_tuple(self) -> tuple[float, ...]:
-        return (
-            self.last_time,
-            self.terminals,
-            self.engaged,
-            self.long_views,
-            self.preference,
-            self.latest_rate,
-        )
+    def as_tuple(self) -> tuple[float, float, float, float, float]:
+        return self.last_time, self.terminals, self.engaged, self.long_views, self.preference
 
 
 class RatesByKey(Mapping[int, DecayedRates]):
@@ -114,7 +88,7 @@ class RatesByKey(Mapping[int, DecayedRates]):
         return key in self._rows
 
     def packed(self, key: int) -> bytes | None:
-        """Return one row as NUM_RATES float64, in the order of DecayedRates' fields."""
+        """Return one row as five float64, in the order of DecayedRates' fields."""
         return self._rows.get(key)
 
     def rows(self) -> Iterator[tuple[int, tuple[float, ...]]]:
@@ -122,10 +96,10 @@ class RatesByKey(Mapping[int, DecayedRates]):
         return zip(self._rows, _ROW.iter_unpack(b"".join(self._rows.values())), strict=True)
 
     def arrays(self) -> tuple[IdArray, DoubleArray]:
-        """Return keys uint64 [n] and rows float64 [n, NUM_RATES] in the order of their fields."""
+        """Return keys uint64 [n] and rows float64 [n, 5] in the order of DecayedRates' fields."""
         keys = np.fromiter(self._rows, dtype=np.uint64, count=len(self._rows))
         rows = np.frombuffer(b"".join(self._rows.values()), dtype=np.float64)
-        return keys, rows.reshape(len(keys), NUM_RATES)
+        return keys, rows.reshape(len(keys), 5)
 
     def add(
         self,
@@ -153,12 +127,8 @@ class RatesByKey(Mapping[int, DecayedRates]):
     def from_wire(cls, wire: list[bytes]) -> RatesByKey:
         """Raises MalformedMessageError where keys and rows differ in number."""
         keys, rows = wire
-        num_keys, rest = divmod(len(keys), 8)
-        # States written before there was a latest rate have shorter rows.
-        size, end = _ROW.size, b""
-        if num_keys * _SHORT_ROW.size == len(rows):
-            size, end = _SHORT_ROW.size, _NO_LATEST
-        if rest or num_keys * size != len(rows):
+        if len(keys) % 8 or len(keys) // 8 * _ROW.size != len(rows):
             raise MalformedMessageError(f"{len(keys)} bytes of keys with {len(rows)} bytes of rates")
-        pieces = [rows[start : start + size] + end for start in range(0, len(rows), size)]
+        size = _ROW.size
+        pieces = [rows[start : start + size] for start in range(0, len(rows), size)]
         return cls(dict(zip(unpack_keys(keys), pieces, strict=True)))

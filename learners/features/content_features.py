@@ -69,7 +69,7 @@ def pair_columns(
 ) -> FloatArray:
     """Put the columns of PAIR_DENSE_FEATURES together, float32 [n, P].
 
-    category, creator: [n, 7] as from `group_columns`, zeros for one never met. memberships: creator followed,
+    category, creator: [n, 6] as from `group_columns`, zeros for one never met. memberships: creator followed,
     content in history, content liked; own_rates: the person's engage and long-view rate. These, terminals and
     now: of one person, or [n] each.
     """
@@ -89,8 +89,6 @@ def pair_columns(
     columns[:, 18] = np.log1p(ages / _HOUR) / 6
     columns[:, 19] = np.minimum(num_tags, 10) / 5
     columns[:, 20] = same_languages
-    columns[:, 21] = category[:, _LATEST]
-    columns[:, 22] = creator[:, _LATEST]
     return columns
 
 
@@ -108,24 +106,22 @@ def duration_buckets(durations: FloatArray) -> IntArray:
     return np.where(known, np.minimum(logs.astype(np.int64), NUM_DURATION_BUCKETS - 1) + 1, 0)
 
 
-_TERMINALS, _LATEST = 5, 6
-"""Columns of `group_columns` that hold the plain count and the latest rate."""
+_TERMINALS = 5
+"""Column of `group_columns` that holds the plain count."""
 
 
 def group_columns(rates: DoubleArray, now: float | DoubleArray) -> DoubleArray:
-    """Turn a person's rates per category or creator, float64 [g, NUM_RATES] as in DecayedRates, into columns.
+    """Turn a person's rates per category or creator, float64 [g, 5] as in DecayedRates, into columns.
 
-    Engage rate, long-view rate, preference, log terminals, recency, terminals, latest engage rate:
-    float64 [g, 7]. now: one or g.
+    Engage rate, long-view rate, preference, log terminals, recency, terminals: float64 [g, 6]. now: one or g.
     """
     last_times, terminals, hits, preferences = rates[:, 0], rates[:, 1], rates[:, 2:4], rates[:, 4]
-    table = np.empty((len(rates), 7))
+    table = np.empty((len(rates), 6))
     table[:, :2] = smoothed_rate(hits, terminals[:, None], _PRIORS, _STRENGTH)
     table[:, 2] = np.tanh(preferences / 4)
     table[:, 3] = np.log1p(terminals) / 3
     table[:, 4] = 1 / (1 + np.log1p(np.maximum(now - last_times, 0.0) / _MINUTE))
     table[:, 5] = terminals
-    table[:, 6] = smoothed_rate(rates[:, 5], 1.0, ENGAGE_PRIOR, 0.0)  # smoothed already
     return table
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from learners.decayed_rates import NUM_RATES
 from learners.features.schema import MAX_HISTORY, NUM_USER_DENSE, SHARED_ID_FEATURES
 from learners.features.user_features import (
     preferred_category_keys,
@@ -40,16 +39,14 @@ PERSON_DTYPE = np.dtype(
         ("dense", "<f4", (NUM_USER_DENSE,)),
     ]
 )
-PAIR_DTYPE = np.dtype(
-    [("category", "<f8", (NUM_RATES,)), ("creator", "<f8", (NUM_RATES,)), ("flags", "u1", (5,))]
-)
+PAIR_DTYPE = np.dtype([("category", "<f8", (5,)), ("creator", "<f8", (5,)), ("flags", "u1", (5,))])
 """The person's packed rates of the content's category and creator; flags: both known, creator followed,
 content in history, content liked."""
 
 _PERSON = struct.Struct(f"<2d{len(SHARED_ID_FEATURES)}Q{NUM_USER_DENSE}f")
-_NOTHING = bytes(8 * NUM_RATES)
-_PAIR = struct.Struct(f"<{len(_NOTHING)}s{len(_NOTHING)}s5B")
+_PAIR = struct.Struct("<40s40s5B")
 _LENGTHS = struct.Struct("<4H")
+_NOTHING = bytes(40)
 
 
 @dataclass(frozen=True, slots=True)

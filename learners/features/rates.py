@@ -17,9 +17,7 @@ def log_odds_ratio(hits: float, trials: float, prior: float, strength: float) ->
     return math.log(rate * (1 - prior) / ((1 - rate) * prior))
 
 
-def smoothed_rate(
-    hits: AnyArray, trials: AnyArray | float, prior: AnyArray | float, strength: float
-) -> AnyArray:
+def smoothed_rate(hits: AnyArray, trials: AnyArray, prior: AnyArray | float, strength: float) -> AnyArray:
     """Return the log-odds of a rate less those of its prior: 0 where nothing is counted, about [-3, 3].
 
     (hits + strength * prior) / (trials + strength) is the mean of a beta posterior: the prior counts as much

@@ -108,8 +108,6 @@ PAIR_DENSE_FEATURES: tuple[str, ...] = (
     "log_age",
     "num_tags",
     "same_language",
-    "category_latest_engage_rate",
-    "creator_latest_engage_rate",
 )
 """One person beside one content, and what is fixed of the content: the other columns."""
 

@@ -106,7 +106,7 @@ def preferred_category_keys(state: UserState) -> list[int]:
     """Return `preferred_categories` as plain numbers, best first; of equals the one touched longest ago."""
     liked = [
         (preference + engaged - ENGAGE_PRIOR * terminals, key)
-        for key, (_, terminals, engaged, _, preference, _) in state.categories.rows()
+        for key, (_, terminals, engaged, _, preference) in state.categories.rows()
     ]
     liked = [pair for pair in liked if pair[0] > 0]
     liked.sort(key=itemgetter(0), reverse=True)  # stable

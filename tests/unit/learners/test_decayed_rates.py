@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.decayed_rates import NUM_RATES, DecayedRates, RatesByKey
-from learners.features.schema import ENGAGE_PRIOR
+from learners.decayed_rates import DecayedRates, RatesByKey
 from messages.codec import MalformedMessageError
 
 START = 1_700_000_000.0
@@ -30,29 +29,17 @@ def test_a_sum_is_each_event_faded_by_its_age_in_any_order(times: list[float], r
     assert rates.preference == pytest.approx(-2 * expected, rel=1e-5)
 
 
-def test_the_latest_rate_follows_a_jump_of_taste_whatever_time_that_takes() -> None:
-    for seconds in (1.0, 60.0):
-        rates = DecayedRates()
-        for watching in range(30):
-            rates.add(START + seconds * watching, 7 * 86_400.0, 1.0, float(watching < 24), 0.0, 0.0)
-            rates.add(START + seconds * watching, 7 * 86_400.0, 0.0, 0.0, 0.0, 1.0)  # a like is no watching
-        assert rates.latest_rate < 0.4
-        assert rates.engaged > 0.7 * rates.terminals
-
-
 def test_rates_by_key_read_as_a_mapping_and_as_arrays_newest_touch_last() -> None:
     by_key = RatesByKey()
     for key, time in ((7, 1.0), (8, 2.0), (9, 3.0), (7, 4.0)):
         by_key.add(key, 3, START + time, HALF_LIFE, 1.0, 1.0, 0.0, 0.5)
     assert list(by_key) == [8, 9, 7]
     assert 8 in by_key
-    assert by_key[8] == DecayedRates(
-        START + 2, 1.0, 1.0, 0.0, 0.5, latest_rate=pytest.approx((1 + 1.5 * ENGAGE_PRIOR) / 2.5)
-    )
+    assert by_key[8] == DecayedRates(START + 2, 1.0, 1.0, 0.0, 0.5)
     assert by_key.get(1) is None
     keys, rows = by_key.arrays()
     assert keys.dtype == np.uint64
-    assert rows.shape == (3, NUM_RATES)
+    assert rows.shape == (3, 5)
     assert rows[2].tolist() == list(by_key[7].as_tuple())
     by_key.add(1, 3, START + 5, HALF_LIFE, 1.0, 1.0, 0.0, 0.5)
     assert list(by_key) == [9, 7, 1]
@@ -60,18 +47,7 @@ def test_rates_by_key_read_as_a_mapping_and_as_arrays_newest_touch_last() -> Non
 
 def test_rates_without_keys_have_empty_arrays() -> None:
     keys, rows = RatesByKey().arrays()
-    assert (keys.shape, rows.shape) == ((0,), (0, NUM_RATES))
-
-
-def test_rows_from_before_there_was_a_latest_rate_are_read() -> None:
-    rates = RatesByKey()
-    rates.add(7, 3, START, HALF_LIFE, 1.0, 1.0, 0.0, 0.5)
-    rates.add(8, 3, START, HALF_LIFE, 1.0, 0.0, 0.0, -0.5)
-    keys, rows = rates.to_wire()
-    size = len(rows) // 2
-    read = RatesByKey.from_wire([keys, rows[:40] + rows[size : size + 40]])
-    assert read[7] == DecayedRates(START, 1.0, 1.0, 0.0, 0.5)
-    assert read[8] == DecayedRates(START, 1.0, 0.0, 0.0, -0.5)
+    assert (keys.shape, rows.shape) == ((0,), (0, 5))
 
 
 def test_keys_without_their_rows_are_refused() -> None:

@@ -128,7 +128,7 @@ def test_steps_teach_the_model_what_it_is_shown() -> None:
     values = {slot: rows_of(slot, ids) for slot, ids in request.ids.items()}
     dense = {name: weight.copy() for name, weight in DENSE.items()}
     first = step.run(batch, values, dense, None)
-    for _ in range(40):
+    for _ in range(30):
         result = step.run(batch, values, dense, None)
         for slot, rows in result.rows.items():
             values[slot] -= 0.1 * rows.gradients
