@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from simulations.simulation import SimulationResult
-from simulations.simulation_measures import Estimate
+from simulations.simulation_measures import Estimate, recovery_interactions
 
 _LOOKS: dict[str, tuple[str, str, float, str]] = {
     "oracle": ("oracle (knows the truth)", "#1d3557", 1.8, "--"),
@@ -56,7 +56,18 @@ def save_simulation_plots(result: SimulationResult, folder: Path) -> dict[str, s
         folder / "retention.png",
         f"{result.preset.name}: who came early and came again",
         "share of the people of the first third who came in the last third too",
+        least=0.0,
     )
+    if jump_hours := result.preset.world.dynamics.jump_hours:
+        written["recovery.png"] = "Recovery"
+        _save_bars(
+            result.estimates(lambda record: recovery_interactions(record, jump_hours)),
+            folder / "recovery.png",
+            f"{result.preset.name}: how soon a feed is back after a jump of tastes",
+            "interactions until the feed is at 90% of its level before the jump",
+            shape=",.0f",
+            least=0.0,
+        )
     for quantity, (title, unit) in QUANTITIES.items():
         _save_curves(result, quantity, title, unit, folder / f"{quantity}.png")
         written[f"{quantity}.png"] = title
@@ -107,7 +118,15 @@ def _smooth(values: np.ndarray) -> np.ndarray:
         return np.convolve(np.where(known, values, 0.0), ones, "same") / np.convolve(known, ones, "same")
 
 
-def _save_bars(estimates: Mapping[str, Estimate], path: Path, title: str, unit: str) -> None:
+def _save_bars(
+    estimates: Mapping[str, Estimate],
+    path: Path,
+    title: str,
+    unit: str,
+    shape: str = ".0%",
+    least: float | None = None,
+) -> None:
+    """least: where the axis begins, for what is never less, whatever an interval of few seeds says."""
     figure, axes = _figure(title)
     names = [name for name in reversed(_LOOKS) if name in estimates and estimates[name].mean is not None]
     for place, name in enumerate(names):
@@ -116,7 +135,7 @@ def _save_bars(estimates: Mapping[str, Estimate], path: Path, title: str, unit: 
         reach = 0.0 if estimate.high is None else estimate.high - mean
         axes.barh(place, mean, color=_LOOKS[name][1], xerr=reach or None, capsize=4, height=0.65)
         axes.annotate(
-            f"{mean:.0%}",
+            format(mean, shape),
             (max(mean + reach, 0), place),
             xytext=(6, 0),
             textcoords="offset points",
@@ -124,8 +143,8 @@ def _save_bars(estimates: Mapping[str, Estimate], path: Path, title: str, unit: 
             fontweight="bold" if name == "online" else "normal",
         )
     axes.set_yticks(range(len(names)), [_LOOKS[name][0] for name in names])
-    axes.set_xlim(right=axes.get_xlim()[1] * 1.08)
-    axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.set_xlim(left=least, right=axes.get_xlim()[1] * 1.08)
+    axes.xaxis.set_major_formatter(lambda value, _: format(value, shape))
     axes.set_xlabel(f"{unit}   (whiskers: 95% interval over seeds)")
     axes.grid(axis="x", color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)

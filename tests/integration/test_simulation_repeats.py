@@ -11,7 +11,7 @@ from simulations.simulation import simulate
 def test_the_same_seed_gives_the_same_report_to_the_last_byte(tmp_path: Path) -> None:
     def run(folder: str) -> dict[str, bytes]:
         run_simulate_command(
-            "cold-start",
+            "drift",
             against="popular,online",
             people=8,
             duration="6h",
@@ -22,7 +22,7 @@ def test_the_same_seed_gives_the_same_report_to_the_last_byte(tmp_path: Path) ->
 
     first, second = run("first"), run("second")
     assert first == second
-    assert {"index.html", "report.json", "gap_closed.png", "engagement.png", "retention.png"} <= set(first)
+    assert {"index.html", "report.json", "gap_closed.png", "engagement.png", "recovery.png"} <= set(first)
     assert json.loads(first["report.json"])["gap_closed"]["oracle"] == 1
 
 
