@@ -33,8 +33,12 @@ class CounterColumns:
     def read(self, ids: IdArray) -> CounterRows:
         """Return the counters of m contents in the order asked, as copies."""
         rows = self._index.find(ids)
+        # A fifth of the time of indexing by an array; clipping reads some row for what is missing, see below.
         counters = CounterRows(
-            ids, self._totals.values[rows], self._decayed.values[rows], self._times.values[rows]
+            ids,
+            self._totals.values.take(rows, axis=0, mode="clip"),
+            self._decayed.values.take(rows, axis=0, mode="clip"),
+            self._times.values.take(rows, mode="clip"),
         )
         missing = rows < 0
         if missing.any():
