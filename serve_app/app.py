@@ -25,6 +25,7 @@ from actors.allocator_pacing import keep_freed_memory
 from actors.catalogue import Catalogue
 from actors.collector_pacing import pace_collector
 from actors.connections import Connections, EndpointSettings
+from actors.crews import CrewStore
 from actors.feed_publisher import FeedPublisher, StreamUnavailableError
 from actors.model_actor import ModelActorSettings
 from actors.model_groups import learner_role
@@ -48,6 +49,7 @@ from serve_app.model_operations import ModelOperations
 from serve_app.models_follower import FollowedModel, ModelsFollower
 from serve_app.operator_changes import OperatorChanges
 from serve_app.pipeline.signal_weights import SignalWeights
+from serve_app.replica_numbers import replica_numbers
 from serve_app.replica_reporter import ReplicaReporter
 from serve_app.serving_metrics import ServingMetrics
 from serve_app.serving_models import ServingModels
@@ -72,9 +74,8 @@ class FeedIngress:
         training: TrainingSettings | None = None,
         models: ModelsSettings | None = None,
     ) -> None:
-        """revision: of what this replica runs; Serve replaces replicas whose arguments have changed. model,
-        ranking: of the model to begin with; the registry says which others there are. training: of models
-        without settings of their own."""
+        """revision: Serve replaces replicas whose arguments have changed. model, ranking: to begin with; the
+        registry says which other models there are. training: of models without settings of their own."""
         pace_collector()
         keep_freed_memory()
         faiss.omp_set_num_threads(1)
@@ -83,11 +84,11 @@ class FeedIngress:
         self._connections = await Connections.open(endpoints, "replica", patient_store=True)
         metrics = ServingMetrics()
         namespace = self._connections.namespace
-        shards = ShardMapStore(self._connections.redis, namespace)
-        status = StatusReader(namespace, worker_roles, RAY_NAMESPACE, shards.shards)
-        user_store = UserStore(self._connections.redis, namespace)
-        catalogue = Catalogue(self._connections.redis, namespace)
-        weight_store = WeightStore(self._connections.redis, namespace)
+        redis = self._connections.redis
+        shards, crews = ShardMapStore(redis, namespace), CrewStore(redis, namespace)
+        status = StatusReader(namespace, worker_roles, RAY_NAMESPACE, shards.shards, crews.numbers)
+        user_store, catalogue = UserStore(redis, namespace), Catalogue(redis, namespace)
+        weight_store = WeightStore(redis, namespace)
         weights = SignalWeights(feed.pipeline.weighted_sum.head_weights)
 
         def find_model() -> Any:
@@ -128,7 +129,7 @@ class FeedIngress:
             models=serving,
         )
         own, models = training or TrainingSettings(model=ranking), models or ModelsSettings()
-        registry = ModelRegistryStore(self._connections.redis, namespace, models)
+        registry = ModelRegistryStore(redis, namespace, models)
         self._operations = ModelOperations(registry, own, time.time)
 
         def follow(model_id: str, records: ModelRecords) -> FollowedModel:
@@ -202,7 +203,7 @@ def build_application(
     deployment = serve.deployment(
         serve.ingress()(FeedIngress),
         name="feed",
-        **_replica_numbers(num_replicas, max_replicas, max_ongoing_requests),
+        **replica_numbers(num_replicas, max_replicas, max_ongoing_requests),
         max_surge_percent=0 if placement else 100,
         max_ongoing_requests=max_ongoing_requests,
         max_queued_requests=max_queued_requests,
@@ -236,20 +237,3 @@ def build_noop_application(
     )
     application: serve.Application = deployment.bind()
     return application
-
-
-def _replica_numbers(least: int, most: int | None, max_ongoing_requests: int) -> dict[str, Any]:
-    """Return the options of a fixed number of replicas, or of one that follows the load.
-
-    A replica ranks in one thread, so requests under way beyond a few only wait: a quarter of what it takes at
-    most is where another replica is worth its start.
-    """
-    if most is None or most <= least:
-        return {"num_replicas": least}
-    return {
-        "autoscaling_config": {
-            "min_replicas": least,
-            "max_replicas": most,
-            "target_ongoing_requests": max(max_ongoing_requests / 4, 1),
-        }
-    }
