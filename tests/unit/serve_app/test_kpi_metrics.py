@@ -11,6 +11,7 @@ SAID = {
     "kpis": {
         "segments": {"all": {"click_through_rate": 0.4, "retention_d1": None}},
         "models": {"next": {"calibration": 1.1, "error_rate": None}},
+        "system": {"join_rate": 0.9, "freshness_p95_seconds": None},
     },
 }
 
@@ -24,7 +25,10 @@ def test_what_is_known_is_shown_and_what_is_gone_is_gone() -> None:
     assert read("foryou_kpi", {"kpi": "retention_d1", "segment": "all"}) is None
     assert read("foryou_model_stage", {"model": "next", "stage": "canary"}) == 1
     assert read("foryou_model_health", {"group": "next", "metric": "calibration"}) == 1.1
+    assert read("foryou_system_health", {"metric": "join_rate"}) == 0.9
+    assert read("foryou_system_health", {"metric": "freshness_p95_seconds"}) is None
     metrics.show({"models": {"production": {"stage": "production"}}})
     assert read("foryou_model_stage", {"model": "next", "stage": "canary"}) is None
+    assert read("foryou_system_health", {"metric": "join_rate"}) is None
     metrics.show(None)
     assert read("foryou_model_stage", {"model": "production", "stage": "production"}) is None
