@@ -1,4 +1,4 @@
-"""What the actor of models sees goes all the way to a replica's /metrics: real stream and store, real exporter."""
+"""What the actor of models sees goes all the way to a replica's /metrics: real stream, store and exporter."""
 
 from __future__ import annotations
 
@@ -82,8 +82,9 @@ def test_the_system_health_is_in_metrics(
 
     async def read_and_report() -> None:
         reading = asyncio.create_task(reader.run())
-        while not reader.latest:
-            await asyncio.sleep(0)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not reader.latest:  # noqa: ASYNC110 the reader tells nobody
+                await asyncio.sleep(0.01)
         reading.cancel()
         await reporter.report()
 
