@@ -177,4 +177,5 @@ def _layout_of(batch: ExampleBatch) -> tuple[Any, ...] | None:
     if batch.joined is None:
         return None
     features = batch.joined.features
-    return (tuple(features.ids), tuple(features.bags), features.dense.shape[1], features.counters is None)
+    layout = tuple(features.ids), tuple(features.bags), features.dense.shape[1]
+    return (*layout, features.counters is None, batch.joined.engage_chances is None)

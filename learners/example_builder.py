@@ -9,6 +9,7 @@ import numpy as np
 
 from learners.open_impressions import OpenSlate
 from learners.replayed_features import SlateFeatures, features_of_rows
+from messages.arrays import stack_known
 from messages.content import ContentColumns, ContentFacts, Uploads
 from messages.events import EVENT_TYPE_CODES
 from messages.examples import HEADS, ExampleBatch, JoinedExamples
@@ -107,6 +108,12 @@ def _joined_columns(joined: list[tuple[int, OpenSlate, int, bytes, float]]) -> J
         arms=[shown.arm for shown in impressions],
         model_ids=[shown.model.model_id for shown in impressions],
         model_versions=[str(shown.model) for shown in impressions],
+        engage_chances=stack_known(
+            [
+                (1, None if shown.engage_chances is None else shown.engage_chances[place : place + 1])
+                for shown, place in zip(impressions, places, strict=True)
+            ]
+        ),
     )
 
 

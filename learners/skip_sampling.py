@@ -49,6 +49,7 @@ def sample_skips(batch: ExampleBatch, keep_rate: float) -> ExampleBatch:
             arms=[joined.arms[row] for row in kept],
             model_ids=[joined.model_ids[row] for row in kept],
             model_versions=[joined.model_versions[row] for row in kept],
+            engage_chances=None if joined.engage_chances is None else joined.engage_chances[kept],
         )
         if len(kept)
         else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,3 +15,11 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
 AnyArray: TypeAlias = npt.NDArray[Any]
+
+
+def stack_known(parts: Sequence[tuple[int, FloatArray | None]]) -> FloatArray | None:
+    """Stack float32 columns of these lengths, NaN for those that are None; None where all are."""
+    if all(column is None for _, column in parts):
+        return None
+    columns = [np.full(rows, np.nan, np.float32) if column is None else column for rows, column in parts]
+    return np.concatenate(columns)

@@ -6,12 +6,13 @@ A message holds everything that was released by the FEED positions it covers; `E
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
-from messages.arrays import BoolArray, ByteArray, DoubleArray, FloatArray, IdArray, IntArray
+from messages.arrays import BoolArray, ByteArray, DoubleArray, FloatArray, IdArray, IntArray, stack_known
 from messages.codec import MalformedMessageError, pack, unpack
 from messages.content import Uploads
 from messages.features import FeatureBatch
@@ -63,7 +64,7 @@ class JoinedExamples:
     rows: int64 [k], which rows of the batch they are. labels: LabelKind as uint8 [k, heads].
     watch_seconds: float32 [k], NaN where the event does not say. slate_positions: int64 [k], place in the
     slate from 0. propensities, served_scores: float32 [k]. request_keys: uint64 [k]. arms, model_ids,
-    model_versions: k strings.
+    model_versions: k strings. engage_chances: of an engagement, as served, float32 [k], NaN where not known.
     """
 
     rows: IntArray
@@ -77,9 +78,15 @@ class JoinedExamples:
     arms: list[str]
     model_ids: list[str]
     model_versions: list[str]
+    engage_chances: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def to_wire(self) -> dict[str, Any]:
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        columns["features"] = self.features.to_wire()
+        return {name: column for name, column in columns.items() if column is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,6 @@ class ExampleBatch:
         return len(self.event_types)
 
     def encode(self) -> bytes:
-        joined = self.joined
         return pack(
             {
                 "event_types": self.event_types,
@@ -116,21 +122,7 @@ class ExampleBatch:
                 "creator_keys": self.creator_keys,
                 "long_views": self.long_views,
                 "watch_seconds": self.watch_seconds,
-                "joined": None
-                if joined is None
-                else {
-                    "rows": joined.rows,
-                    "features": joined.features.to_wire(),
-                    "labels": joined.labels,
-                    "watch_seconds": joined.watch_seconds,
-                    "slate_positions": joined.slate_positions,
-                    "propensities": joined.propensities,
-                    "served_scores": joined.served_scores,
-                    "request_keys": joined.request_keys,
-                    "arms": joined.arms,
-                    "model_ids": joined.model_ids,
-                    "model_versions": joined.model_versions,
-                },
+                "joined": None if self.joined is None else self.joined.to_wire(),
                 "uploads": None if self.uploads is None else self.uploads.to_wire(),
             }
         )
@@ -213,6 +205,7 @@ def _stack_joined(parts: Sequence[tuple[int, JoinedExamples]]) -> JoinedExamples
         arms=[arm for _, part in parts for arm in part.arms],
         model_ids=[model for _, part in parts for model in part.model_ids],
         model_versions=[version for _, part in parts for version in part.model_versions],
+        engage_chances=stack_known([(len(part), part.engage_chances) for _, part in parts]),
     )
 
 

@@ -61,6 +61,7 @@ class Impression:
     each content at its place, float32 [n], NaN where nothing was drawn (UCB). scores: the final score,
     float32 [n]. features: as scored; None in a replay, where the joiner computes the person's and the learner
     the counters'. profile: of a replay's person, whom no store knows; its fields become traits.
+    engage_chances: the probability that the model gave an engagement, float32 [n]; None where none did.
     """
 
     request_id: str
@@ -75,11 +76,13 @@ class Impression:
     sources: list[str]
     features: FeatureBatch | None
     profile: Mapping[str, Any] | None = None
+    engage_chances: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.contents)
 
     def to_wire(self) -> dict[str, Any]:
+        optional = {"profile": self.profile and dict(self.profile), "engage_chances": self.engage_chances}
         return {
             "request_id": self.request_id,
             "user_id": self.user_id,
@@ -92,10 +95,11 @@ class Impression:
             "scores": self.scores,
             "sources": self.sources,
             "features": None if self.features is None else self.features.to_wire(),
-        } | ({} if self.profile is None else {"profile": dict(self.profile)})
+        } | {name: value for name, value in optional.items() if value is not None}
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Impression:
+        chances = wire.get("engage_chances")
         return cls(
             request_id=wire["request_id"],
             user_id=wire["user_id"],
@@ -109,4 +113,5 @@ class Impression:
             sources=wire["sources"],
             features=None if wire["features"] is None else FeatureBatch.from_wire(wire["features"]),
             profile=wire.get("profile"),
+            engage_chances=None if chances is None else np.asarray(chances, dtype=np.float32),
         )

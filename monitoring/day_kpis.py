@@ -12,7 +12,7 @@ from messages.codec import pack, unpack
 from messages.events import EVENT_TYPES
 from messages.examples import HEAD_INDEX, HEADS, LabelKind
 from messages.identifiers import MISSING_KEY
-from monitoring.event_rows import UNKNOWN_AGE, EventRows
+from monitoring.event_rows import UNKNOWN_AGE, UNKNOWN_CHANCE, EventRows
 
 _ENGAGE = HEAD_INDEX["engage"]
 _CLOSING = np.array([LabelKind.OBSERVED_NEGATIVE, LabelKind.OBSERVED_POSITIVE], dtype=np.uint8)
@@ -36,6 +36,11 @@ class DayKpis:
         self.ages_known = 0
         self.age_seconds = 0
         self.num_fresh = 0
+        self.chances_known = 0
+        self.chance_units = 0
+        """Sum of the known chances of impressions, in units of 1 / CHANCE_UNIT."""
+        self.num_engaged = 0
+        """Of the impressions whose chance is known."""
         self._encoded: bytes | None = None
 
     def add(self, rows: EventRows, fresh_seconds: int) -> None:
@@ -54,6 +59,10 @@ class DayKpis:
         self.ages_known += len(ages)
         self.age_seconds += int(ages.sum())
         self.num_fresh += int((ages <= fresh_seconds).sum())
+        asked = closing & (rows.chances != UNKNOWN_CHANCE)
+        self.chances_known += int(asked.sum())
+        self.chance_units += int(rows.chances[asked].sum())
+        self.num_engaged += int((rows.labels[asked, _ENGAGE] == LabelKind.OBSERVED_POSITIVE).sum())
 
     def impressions(self) -> int:
         """Of those that a terminal event closed."""
@@ -72,6 +81,7 @@ class DayKpis:
                     "events": self.events,
                     "labels": self.labels,
                     "sums": [self.watch_ms, self.ages_known, self.age_seconds, self.num_fresh],
+                    "calibration": [self.chances_known, self.chance_units, self.num_engaged],
                     "creators": _to_arrays(self.creators),
                     "categories": _to_arrays(self.categories),
                 }
@@ -85,6 +95,7 @@ class DayKpis:
         day.users = set(wire["users"].tolist())
         day.events, day.labels = wire["events"].copy(), wire["labels"].copy()
         day.watch_ms, day.ages_known, day.age_seconds, day.num_fresh = wire["sums"]
+        day.chances_known, day.chance_units, day.num_engaged = wire.get("calibration", (0, 0, 0))
         day.creators, day.categories = _from_arrays(wire["creators"]), _from_arrays(wire["categories"])
         day._encoded = data
         return day

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from messages.arrays import AnyArray, BoolArray, ByteArray, DoubleArray, IdArray, IntArray
+from messages.arrays import AnyArray, BoolArray, ByteArray, DoubleArray, FloatArray, IdArray, IntArray
 from messages.events import EVENT_TYPE_CODES
 from messages.examples import HEADS, ExampleBatch
 from messages.features import FeatureBatch
@@ -50,6 +50,9 @@ def bag_group_reader(bag: str, keys: IdArray) -> GroupReader:
 
 
 UNKNOWN_AGE = -1
+CHANCE_UNIT = 1 << 30
+"""Chances are summed as whole numbers of 2^-30, so neither order nor a crash shows in the sums."""
+UNKNOWN_CHANCE = -1
 _UPLOAD = EVENT_TYPE_CODES["content_upload"]
 
 
@@ -59,7 +62,8 @@ class EventRows:
 
     times_ms, days: since 1970, UTC. labels: LabelKind, uint8 [n, heads], untrained for orphans. ages: of the
     content, whole seconds, or UNKNOWN_AGE. arms, model_ids: of the impression, empty for orphans. groups: of
-    the person, a bit each, none for orphans.
+    the person, a bit each, none for orphans. chances: of an engagement, as the model that served gave them,
+    in units of 1 / CHANCE_UNIT, or UNKNOWN_CHANCE.
     """
 
     user_keys: IdArray
@@ -74,6 +78,7 @@ class EventRows:
     arms: AnyArray
     model_ids: AnyArray
     groups: IntArray
+    chances: IntArray
 
     def __len__(self) -> int:
         return len(self.user_keys)
@@ -90,6 +95,7 @@ class EventRows:
         categories = np.full(count, MISSING_KEY, dtype=np.uint64)
         ages = np.full(count, UNKNOWN_AGE, dtype=np.int64)
         belongs = np.zeros(count, dtype=np.int64)
+        chances = np.full(count, UNKNOWN_CHANCE, dtype=np.int64)
         arms, model_ids = np.full(count, "", dtype=object), np.full(count, "", dtype=object)
         joined = batch.joined
         if joined is not None:
@@ -103,6 +109,8 @@ class EventRows:
                 belongs[joined.rows] = groups(joined.features)
             arms[joined.rows] = joined.arms
             model_ids[joined.rows] = joined.model_ids
+            if joined.engage_chances is not None:
+                chances[joined.rows] = _units_of(joined.engage_chances)
         times_ms = np.rint(batch.times * 1000).astype(np.int64)
         rows = cls(
             user_keys=batch.user_keys,
@@ -117,9 +125,17 @@ class EventRows:
             arms=arms,
             model_ids=model_ids,
             groups=belongs,
+            chances=chances,
         )
         uploads = batch.event_types == _UPLOAD
         return rows.take(~uploads) if uploads.any() else rows
 
     def take(self, which: BoolArray) -> EventRows:
         return EventRows(*(getattr(self, field.name)[which] for field in fields(self)))
+
+
+def _units_of(chances: FloatArray) -> IntArray:
+    """What is no probability counts as unknown: one broken answer must not spoil a day."""
+    known = (chances >= 0) & (chances <= 1)
+    units = np.rint(np.where(known, chances, 0.0).astype(np.float64) * CHANCE_UNIT).astype(np.int64)
+    return np.where(known, units, UNKNOWN_CHANCE)

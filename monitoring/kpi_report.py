@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from monitoring.day_kpis import DayKpis
+from monitoring.event_rows import CHANCE_UNIT
 from monitoring.exposure import coverage, effective_number, gini
 from monitoring.kpis import ALL_SEGMENT, Kpis
 
@@ -27,7 +28,9 @@ class DayReport:
     saves by viewed impressions. completion_rate, long_view_rate, negative_rate (hides, reports): of
     impressions. creator_*: of impressions by creator; the Gini counts known creators that were not shown.
     effective_categories: as many equally frequent ones would be as diverse. fresh_share: of impressions with
-    a known age. content_age: mean, s. session_length: first to last event, s.
+    a known age. content_age: mean, s. session_length: first to last event, s. calibration: mean chance of an
+    engagement that models served with by the share that engaged, of impressions whose chance is known: 1 is
+    honest, 2 promises twice what comes.
     """
 
     daily_active_users: int
@@ -48,6 +51,7 @@ class DayReport:
     effective_categories: float
     fresh_share: float
     content_age: float
+    calibration: float
 
     def as_dict(self) -> dict[str, float]:
         return asdict(self)
@@ -82,6 +86,7 @@ def day_report(kpis: Kpis, day: int, segment: str = ALL_SEGMENT) -> DayReport:
         effective_categories=effective_number(np.array(list(sums.categories.values()), dtype=np.int64)),
         fresh_share=_ratio(sums.num_fresh, sums.ages_known),
         content_age=_ratio(sums.age_seconds, sums.ages_known),
+        calibration=_ratio(sums.chance_units / CHANCE_UNIT, sums.num_engaged),
     )
 
 

@@ -17,14 +17,14 @@ from messages.arrays import BoolArray
 from messages.codec import MalformedMessageError, pack, unpack
 from messages.events import EVENT_TYPE_CODES
 from messages.examples import ExampleBatch
-from messages.identifiers import MISSING_KEY
+from messages.identifiers import MISSING_KEY, key_of
 from monitoring.day_kpis import DayKpis
 from monitoring.event_rows import MOST_GROUPS, AgeReader, EventRows, GroupReader
 from monitoring.session_intervals import DAY_MS, SessionIntervals
 
 ALL_SEGMENT = "all"
-"""Everybody, and orphans too. Others: arm:NAME, model:NAME and group:FIELD=VALUE, of events
-whose impression was found."""
+"""Everybody, and orphans too. Others: arm:NAME, model:NAME, group:FIELD=VALUE (people) and category:NAME
+(contents), of events whose impression was found."""
 
 _HEAD_PART = "head"
 _CREATORS_PART = "creators"
@@ -35,7 +35,7 @@ class KpiSettings(BaseModel):
     """session_gap_seconds: a longer pause ends a session. keep_days: after which a day is forgotten.
 
     fresh_seconds: a content is fresh up to this age. user_groups: FIELD=VALUE of people's profiles, each with
-    KPIs of its own (age_group=18-24); a new one is counted from then on.
+    KPIs of its own (age_group=18-24); a new one is counted from then on. categories: of contents, likewise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,6 +44,7 @@ class KpiSettings(BaseModel):
     keep_days: int = Field(default=40, ge=1)
     fresh_seconds: int = Field(default=86_400, ge=1)
     user_groups: tuple[Annotated[str, Field(pattern=r"^[^=]+=.+$")], ...] = Field((), max_length=MOST_GROUPS)
+    categories: tuple[Annotated[str, Field(min_length=1)], ...] = Field((), max_length=256)
 
 
 class Segment:
@@ -172,6 +173,10 @@ class Kpis:
             belongs: BoolArray = (rows.groups >> bit & 1).astype(np.bool_)
             if belongs.any():
                 self._segment(f"group:{name}").add(rows.take(belongs), self.settings.fresh_seconds)
+        for name in self.settings.categories:
+            of_it: BoolArray = rows.category_keys == np.uint64(key_of(name))
+            if of_it.any():
+                self._segment(f"category:{name}").add(rows.take(of_it), self.settings.fresh_seconds)
 
     def _segment(self, name: str) -> Segment:
         if name not in self.segments:

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from messages.content import ContentFacts
 from messages.events import ContentMetadata, parse_event
 from messages.identifiers import DEFAULT_NUM_PARTITIONS, key_of
-from messages.impressions import Impression, ModelVersion
 from serve_app.answer_pulse import AnswerPulse
 from serve_app.delta_follower import DeltaFollower
 from serve_app.event_intake import EventIntake, IntakeAnswer
@@ -24,6 +23,7 @@ from serve_app.pipeline.ranking_request import FeedRequest, RankingRequest
 from serve_app.ports import Catalogue, FeedPublisher, UserStore
 from serve_app.recent_people import RecentPeople
 from serve_app.replica_report import health_report, status_report
+from serve_app.served_impression import impression_of
 from serve_app.serving_metrics import ServingMetrics
 from serve_app.serving_models import ServingModel, ServingModels
 from serve_app.user_report import user_report
@@ -132,7 +132,7 @@ class FeedService:
         if version is not None:
             shown = np.empty(0, dtype=np.uint64)
             if slate.scored is not None:
-                impression = self._impression(ranking, request_id, slate, version, arm)
+                impression = impression_of(ranking, request_id, slate, version, arm)
                 shown = impression.contents.content_keys
                 # One after the other: contents remembered as served while the broker is away would be
                 # lost to this person with every retry, and an impression nobody saw teaches nothing.
@@ -218,24 +218,6 @@ class FeedService:
         row = int(model.replica.state.contents.find(keys)[0])
         considered = None if row < 0 else model.pipeline.consider(ranking, row)
         return about_content(content_id, considered, slate, limit=ranking.limit)
-
-    def _impression(
-        self, request: RankingRequest, request_id: str, slate: RankedSlate, version: ModelVersion, arm: str
-    ) -> Impression:
-        assert slate.scored is not None
-        return Impression(
-            request_id=request_id,
-            user_id=request.user_id,
-            timestamp=request.now,
-            model=version,
-            arm=arm,
-            context=request.context,
-            contents=slate.scored.contents,
-            propensities=slate.propensities,
-            scores=slate.scored.scores.astype(np.float32),
-            sources=slate.sources,
-            features=slate.scored.features,
-        )
 
     def _count(self, slate: RankedSlate, answer: dict[str, Any]) -> None:
         self.metrics.observe_trace(slate.trace)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -220,7 +221,7 @@ def test_any_rows_of_the_table_are_a_batch(tmp_path: Path) -> None:
     assert (batch.user_keys[batch.joined.rows] == batch.joined.features.ids["user"]).all()
 
 
-def test_examples_with_and_without_counters_stand_in_one_file(tmp_path: Path) -> None:
+def test_examples_with_and_without_counters_and_chances_stand_in_one_file(tmp_path: Path) -> None:
     mixed = [message for message in EXAMPLES if ExampleBatch.decode(message.data).joined is not None][:4]
     for place in (1, 3):
         batch = ExampleBatch.decode(mixed[place].data)
@@ -229,6 +230,12 @@ def test_examples_with_and_without_counters_stand_in_one_file(tmp_path: Path) ->
         features = batch.joined.features.with_counters(counters)
         served = dataclasses.replace(batch, joined=dataclasses.replace(batch.joined, features=features))
         mixed[place] = dataclasses.replace(mixed[place], data=served.encode())
+    batch = ExampleBatch.decode(mixed[2].data)
+    assert batch.joined is not None
+    chances = np.full(len(batch.joined), 0.25, np.float32)
+    chances[0] = np.nan
+    asked = dataclasses.replace(batch, joined=dataclasses.replace(batch.joined, engage_chances=chances))
+    mixed[2] = dataclasses.replace(mixed[2], data=asked.encode())
     files = ArchiveFiles(tmp_path)
     archive(files, "examples", mixed, step=10)
     assert read_raw(files) == raw(mixed)

@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from messages.codec import MalformedMessageError
 from messages.examples import HEAD_INDEX, ExampleBatch, LabelKind
 from messages.features import FeatureBatch
+from messages.identifiers import key_of
 from monitoring.event_rows import bag_group_reader, log_age_reader
 from monitoring.kpi_report import DayReport, date_of, day_of, day_report, retention
 from monitoring.kpis import Kpis, KpiSettings
 from tests.unit.monitoring.event_log import START, LoggedEvent, content_ages, message_of, random_log
 
-SETTINGS = KpiSettings(user_groups=("age_group=even", "age_group=odd", "location=here"))
+SETTINGS = KpiSettings(
+    user_groups=("age_group=even", "age_group=odd", "location=here"), categories=("cats", "dogs")
+)
 GROUPS = bag_group_reader("traits", np.array([100, 101, 200], dtype=np.uint64))
 FIRST_DAY = day_of(START)
 PARTITIONS = 3
@@ -51,6 +54,8 @@ def reference(log: list[LoggedEvent], day: int, known_creators: set[int]) -> Day
     pairs = sum(abs(a - b) for a in counts for b in counts)
     categories = Counter(event.category for event in closing)
     shares = [number / len(closing) for number in categories.values()]
+    asked = [event for event in closing if 0 <= event.chance <= 1]
+    engaged = sum(event.labels[HEAD_INDEX["engage"]] == LabelKind.OBSERVED_POSITIVE for event in asked)
     ages = [math.floor(event.age) for event in closing if not math.isnan(event.age)]
     return DayReport(
         daily_active_users=len(users),
@@ -71,6 +76,7 @@ def reference(log: list[LoggedEvent], day: int, known_creators: set[int]) -> Day
         effective_categories=math.exp(-sum(s * math.log(s) for s in shares)) if shares else math.nan,
         fresh_share=ratio(sum(age <= 86_400 for age in ages), len(ages)),
         content_age=ratio(sum(ages), len(ages)),
+        calibration=ratio(sum(event.chance for event in asked), engaged),
     )
 
 
@@ -80,6 +86,7 @@ def segments_of(event: LoggedEvent) -> list[str]:
         return []
     names = [f"arm:{event.arm}", f"model:{event.model}"]
     names.append("group:age_group=odd" if event.user % 2 else "group:age_group=even")
+    names += [f"category:{name}" for name in SETTINGS.categories if event.category == key_of(name)]
     return names + ["group:location=here"] * (event.user % 3 == 0)
 
 

@@ -10,8 +10,10 @@ from messages.arrays import IdArray
 from messages.events import EVENT_TYPE_CODES
 from messages.examples import HEAD_INDEX, HEADS, ExampleBatch, JoinedExamples, LabelKind
 from messages.features import FeatureBatch, IdBags
+from messages.identifiers import key_of
 
 START = 20_000 * 86_400.0
+CATEGORIES = ("cats", "dogs", "birds")
 KINDS = ("view", "complete_view", "skip", "like", "share", "save", "follow", "hide", "report", "replay")
 
 
@@ -29,6 +31,8 @@ class LoggedEvent:
     arm: str | None
     model: str | None
     labels: tuple[int, ...]
+    chance: float = float("nan")
+    """Of an engagement, as served; NaN where that is not known."""
 
 
 def labels_of(kind: str, generator: np.random.Generator) -> tuple[int, ...]:
@@ -63,12 +67,13 @@ def random_log(seed: int, n: int, days: int = 4, people: int = 6) -> list[Logged
                 kind=kind,
                 time=START + minute * 60.0,
                 creator=int(generator.integers(0, 5)),
-                category=int(generator.integers(1, 4)),
+                category=key_of(CATEGORIES[generator.integers(3)]),
                 watch=float(np.float32(generator.exponential(9))) if kind.endswith("view") else 0.0,
                 age=float(generator.choice([np.nan, 3600.5, 86_400.0, 86_401.0, 9e6])),
                 arm=None if orphan else str(generator.choice(["one/control", "one/new", "holdout"])),
                 model=None if orphan else str(generator.choice(["production", "candidate"])),
                 labels=(0,) * len(HEADS) if orphan else labels_of(kind, generator),
+                chance=float(np.float32(generator.choice([generator.random(), 0.0, 1.0, np.nan, 1.5]))),
             )
         )
     return events
@@ -108,6 +113,9 @@ def message_of(events: list[LoggedEvent], uploads: tuple[int, ...] = ()) -> Exam
             arms=[event.arm or "" for event in found],
             model_ids=[event.model or "" for event in found],
             model_versions=[""] * k,
+            engage_chances=np.array([event.chance for event in found], np.float32)
+            if not np.isnan([event.chance for event in found]).all()
+            else None,
         )
         if found
         else None,

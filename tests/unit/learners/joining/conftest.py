@@ -77,6 +77,7 @@ def impression_of(
         scores=np.linspace(1, 2, count, dtype=np.float32),
         sources=["ann"] * count,
         features=features,
+        engage_chances=np.linspace(0.2, 0.4, count, dtype=np.float32) if served else None,
     ).to_wire()
 
 

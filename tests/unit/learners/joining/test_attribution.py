@@ -94,6 +94,7 @@ def test_a_joined_row_carries_what_was_served(stage: Any, make_impression: Any) 
     assert joined.slate_positions.tolist() == [0, 2]
     np.testing.assert_array_equal(joined.propensities, shown["propensities"][[0, 2]])
     np.testing.assert_array_equal(joined.served_scores, shown["scores"][[0, 2]])
+    np.testing.assert_array_equal(joined.engage_chances, shown["engage_chances"][[0, 2]])
     np.testing.assert_array_equal(joined.features.dense, shown["features"]["dense"][[0, 2]])
     np.testing.assert_array_equal(joined.features.counters, shown["features"]["counters"][[0, 2]])
     np.testing.assert_array_equal(joined.watch_seconds, np.array([0, 7], dtype=np.float32))

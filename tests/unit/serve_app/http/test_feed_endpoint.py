@@ -78,6 +78,10 @@ def test_the_impression_is_acknowledged_and_the_slate_remembered_before_the_answ
     assert str(impression.model) == "a.1"
     assert impression.features is not None
     assert len(impression.features) == len(impression.propensities) == len(impression.scores) == 2
+    chances = impression.engage_chances
+    assert chances is not None
+    assert len(chances) == 2
+    assert ((chances > 0) & (chances < 1)).all()
     assert api.store.served["ada"][0].tolist() == keys_of(["c29", "c28"]).tolist()
     assert impression.to_wire()["timestamp"] == NOW + 2
 
