@@ -42,6 +42,8 @@ def create_model(
         origin, birth = "first values, learning the stream from its start", GroupBirth()
     records.registry.add(model_id, origin, now)
     records.specs[model_id] = ModelSpec(training=training, birth=birth)
+    if snapshot is not None:
+        records.pin(model_id, now)
     return [LogEntry(time=now, by=by, model_id=model_id, what=f"created as shadow: {origin}", why=(why,))]
 
 
@@ -162,6 +164,8 @@ def follow_up(
             records.specs[change.model_id] = spec.model_copy(update={"birth": birth})
             records.dropped_groups.append(old)
             what += f", lineage {records.lineage(change.model_id)} opened"
+        elif transition.after is Stage.PRODUCTION:
+            records.pin(change.model_id, transition.time)
         entries.append(
             LogEntry(
                 time=transition.time,

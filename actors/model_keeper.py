@@ -27,6 +27,10 @@ class ModelParts(Protocol):
 
     async def drop_group(self, group: str) -> None: ...
 
+    async def keep_pinned(self, versions: list[str]) -> None:
+        """Have every shard keep a snapshot for each of these versions, made now where it has none."""
+        ...
+
     async def start_learner(self, group: str, training: TrainingSettings) -> None: ...
 
     async def stop_learner(self, group: str) -> None:
@@ -100,6 +104,7 @@ class ModelKeeper:
                     await self._parts.stop_learner(group)
         for group in records.dropped_groups:
             await self._parts.drop_group(group)
+        await self._parts.keep_pinned([version.name for version in records.kept_versions()])
 
     async def learners(self) -> dict[str, Any]:
         """Ask the learner of each model how it is, by model."""

@@ -14,6 +14,8 @@ from learners.training_settings import TrainingSettings
 from monitoring.model_registry import ModelRegistry, RegisteredModel
 from monitoring.promotion_evidence import Stage
 
+_KEPT_VERSIONS = 3
+
 
 class ModelSpec(BaseModel):
     """training: None means the system's own settings, whatever they are. birth: of the present lineage."""
@@ -38,14 +40,30 @@ class LogEntry(BaseModel):
     numbers: dict[str, float] = {}
 
 
+class PinnedVersion(BaseModel):
+    """What a group was when it was promoted or came from the archive, at `time`, epoch seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    group: str
+    time: float
+
+    @property
+    def name(self) -> str:
+        """Of the pin of its snapshots."""
+        return f"{self.group}-{self.time:.3f}"
+
+
 @dataclass(slots=True)
 class ModelRecords:
-    """dropped_groups: of lineages and models that are over: no shard need hold them. revision: rises with
+    """versions: that a rollback may go back to, oldest first; `kept_versions` says which still count.
+    dropped_groups: of lineages and models that are over: no shard need hold them. revision: rises with
     every change that is kept."""
 
     registry: ModelRegistry
     specs: dict[str, ModelSpec] = field(default_factory=dict)
     dropped_groups: list[str] = field(default_factory=list)
+    versions: list[PinnedVersion] = field(default_factory=list)
     revision: int = 0
 
     @property
@@ -90,11 +108,28 @@ class ModelRecords:
             if self.registry.models[name].lifecycle.stage is Stage.SHADOW
         ]
 
+    def pin(self, model_id: str, now: float) -> None:
+        """Keep what a model is now for as long as its group is somebody's past or present."""
+        self.versions = [*self.kept_versions(), PinnedVersion(group=self.group(model_id), time=now)]
+
+    def kept_versions(self, model_id: str | None = None) -> list[PinnedVersion]:
+        """Return the newest few versions of each model (or of one): of its lineage and of the one it began
+        as."""
+        kept: list[PinnedVersion] = []
+        for name, model in self.registry.models.items():
+            if model.is_retired or model_id not in (None, name):
+                continue
+            birth = self.specs[name].birth
+            groups = {self.group(name), birth.source if birth.kind == "snapshot" and not birth.root else ""}
+            kept += [version for version in self.versions if version.group in groups][-_KEPT_VERSIONS:]
+        return sorted(set(kept), key=lambda version: version.time)
+
     def to_wire(self) -> dict[str, Any]:
         return {
             "registry": self.registry.to_wire(),
             "specs": {name: spec.model_dump() for name, spec in self.specs.items()},
             "dropped_groups": self.dropped_groups,
+            "versions": [version.model_dump() for version in self.kept_versions()],
             "revision": self.revision,
         }
 
@@ -107,5 +142,6 @@ class ModelRecords:
             registry=registry,
             specs={name: ModelSpec.model_validate(spec) for name, spec in wire["specs"].items()},
             dropped_groups=list(wire["dropped_groups"]),
+            versions=[PinnedVersion.model_validate(version) for version in wire.get("versions", [])],
             revision=wire["revision"],
         )

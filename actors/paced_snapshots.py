@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,6 +29,11 @@ class PacedSnapshots:
         self._num_begun = 0
         self._locations: dict[int, str] = {}
         self._failed = 0
+        self._pinned: dict[str, str] | None = None
+        """By pin the snapshot that it holds; None until somebody asks."""
+        self._pins_to_write: set[str] = set()
+        """Of the next snapshot that begins."""
+        self._pins_in_writing: set[str] = set()
         self.failure: str | None = None
         """Why the newest snapshot could not be written (a full disk, say), until one is again."""
 
@@ -40,6 +46,25 @@ class PacedSnapshots:
         self._has_news, self._written_at = True, float("-inf")
         # One that is under way may lack what changed since it began: the ticket is of the one after it.
         return self._num_begun + 1
+
+    def keep_pinned(self, names: Iterable[str]) -> bool:
+        """Hold a snapshot for each of these names, and for no other; True where each has one by now.
+
+        A name without one gets the next, which is asked for. Safe to repeat; until it is repeated nothing
+        else is let go. Raises OSError.
+        """
+        self._finish_writing(wait=False)
+        if self._pinned is None:
+            self._pinned = self._series.pinned()
+        wanted = set(names)
+        for name in set(self._pinned) - wanted:
+            self._series.unpin(self._pinned[name], name)
+            del self._pinned[name]
+        missing = wanted - set(self._pinned)
+        if missing - self._pins_to_write - self._pins_in_writing:
+            self.request()
+        self._pins_to_write = missing - self._pins_in_writing
+        return not missing
 
     def location(self, ticket: int) -> str | None:
         """Return where the snapshot of a ticket, or a later one, is; None while it is being written.
@@ -61,7 +86,8 @@ class PacedSnapshots:
         is_free = self._finish_writing(wait=False)
         if self._copy is not None:
             if self._copy.step():
-                self._writing = self._writer.submit(self._series.write, self._copy)
+                pins = sorted(self._pins_in_writing)
+                self._writing = self._writer.submit(self._series.write, self._copy, pins=pins)
                 self._copy = None
             return
         is_due = time.monotonic() - self._written_at >= self._every_seconds
@@ -75,8 +101,9 @@ class PacedSnapshots:
         self._copy = None
         self._begun()
         self._has_news = True  # until it is written
-        location = self._series.take()
+        location = self._series.take(pins=sorted(self._pins_in_writing))
         self._locations = {self._num_begun: location}
+        self._note_pinned(location)
         self._has_news, self.failure = False, None
         return location
 
@@ -87,6 +114,8 @@ class PacedSnapshots:
 
     def _begun(self) -> None:
         self._num_begun += 1
+        self._pins_in_writing |= self._pins_to_write
+        self._pins_to_write = set()
         self._written_at = time.monotonic()
         self._has_news = False
 
@@ -99,6 +128,7 @@ class PacedSnapshots:
         writing, self._writing = self._writing, None
         try:
             self._locations = {self._num_begun: writing.result()}
+            self._note_pinned(self._locations[self._num_begun])
         except OSError as error:
             logger.exception("a snapshot could not be written")
             self._failed, self.failure = self._num_begun, f"snapshot not written: {error}"
@@ -106,3 +136,9 @@ class PacedSnapshots:
         else:
             self.failure = None
         return True
+
+    def _note_pinned(self, location: str) -> None:
+        if self._pinned is not None:
+            directory = "/".join(location.rsplit("/", 2)[1:])
+            self._pinned |= dict.fromkeys(self._pins_in_writing, directory)
+        self._pins_in_writing = set()

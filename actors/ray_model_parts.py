@@ -43,6 +43,9 @@ class RayModelParts:
     async def drop_group(self, group: str) -> None:
         await self._tell_shards("drop_group", group)
 
+    async def keep_pinned(self, versions: list[str]) -> None:
+        await self._tell_shards("keep_pinned", versions)
+
     async def _tell_shards(self, method: str, *arguments: Any) -> None:
         """Tell every shard there is; one that gets its first buckets meanwhile gets the groups with them."""
         shards = (await self._shards.read()).shards

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -196,6 +196,10 @@ class ShardHost:
         self._shard.drop_group(name)
         self._snapshots.note_news()
         return True
+
+    def keep_pinned(self, versions: Sequence[str]) -> bool:
+        """Keep a snapshot for each of these versions; True where each has one. See `PacedSnapshots`."""
+        return self._snapshots.keep_pinned(versions)
 
     def write_snapshot(self) -> str:
         """Write what the shard holds now and return where, when it is kept."""

@@ -18,7 +18,7 @@ WhyOption = Annotated[str, typer.Option("--why", help="Goes on record.")]
 
 @models_app.command("list")
 def list_models(config: ConfigOption = None, state: StateOption = None, as_json: JsonOption = False) -> None:
-    """List every model: what it is for, since when, and what the rules say of it."""
+    """List every model: what it is for, since when, what the rules say, and which versions are pinned."""
     from foryou.models_command import ModelsError, run_models_list
 
     with refusing(ModelsError):

@@ -53,7 +53,7 @@ def list_snapshots(
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List every snapshot with its shard, time, rows and bytes."""
+    """List every snapshot with its shard, time, rows and bytes, and for which versions it is pinned."""
     from foryou.snapshot_command import SnapshotRootError, run_snapshot_list
 
     with refusing(SnapshotRootError):

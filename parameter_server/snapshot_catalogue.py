@@ -7,6 +7,7 @@ from typing import Any
 from parameter_server.inspection import inspect_state
 from parameter_server.snapshot_files import SnapshotRoot, open_files
 from parameter_server.snapshot_format import DamagedSnapshotError, read_manifest, snapshot_directories
+from parameter_server.snapshot_pins import pins_of
 from parameter_server.snapshot_restore import chain_of, read_snapshot, sound_manifests
 
 
@@ -31,6 +32,7 @@ def list_snapshots(root: SnapshotRoot) -> list[dict[str, Any]]:
                 "created_at": manifest.created_at,
                 "kind": "base" if manifest.parent is None else "changes",
                 "builds_on": manifest.parent,
+                "pinned": pins_of(files, directory),
                 "buckets": len(manifest.buckets),
                 "groups": sorted(manifest.groups),
                 "rows": sum(group.num_rows for group in manifest.groups.values()),

@@ -2,6 +2,7 @@
 
     shard-0003/000000000012/group-0.npz      rows, optimizer state, counters and positions of one group
     shard-0003/000000000012/manifest.json    what is there, its settings and its sha256, and its own
+    shard-0003/000000000012/pinned-NAME      it stays, see `snapshot_pins`
 
 A snapshot is a base, or what changed since its parent. Nothing is pickled. No rename is needed, which object
 stores do not have: a folder whose manifest is missing, torn or altered is no snapshot.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from parameter_server.group_state import GroupState
@@ -20,6 +21,7 @@ from parameter_server.snapshot_format import (
     write_group,
     write_manifest,
 )
+from parameter_server.snapshot_pins import pin, pinned_in, pins_of, unpin
 from parameter_server.snapshot_restore import SnapshotInfo, restore_latest, sound_manifests
 
 __all__ = [
@@ -74,8 +76,11 @@ class SnapshotSeries:
         since = self._last.versions if self._last is not None and self._may_build(self._last) else None
         return ShardCopy(self._shard, since, self._slice_rows)
 
-    def write(self, copy: ShardCopy, *, created_at: float | None = None) -> str:
-        """Write a finished copy and return where. created_at: epoch seconds, the wall clock's if left out."""
+    def write(self, copy: ShardCopy, *, created_at: float | None = None, pins: Iterable[str] = ()) -> str:
+        """Write a finished copy and return where. created_at: epoch seconds, the wall clock's if left out.
+
+        pins: names under which it stays until `unpin`, beyond the number that is kept.
+        """
         states = copy.states()
         last = self._last
         parent = last if last is not None and any(state.since >= 0 for state in states.values()) else None
@@ -87,6 +92,7 @@ class SnapshotSeries:
             self._keep,
             created_at,
             None if parent is None else parent.directory,
+            pins,
         )
         self._last = _Written(
             directory=directory,
@@ -98,12 +104,21 @@ class SnapshotSeries:
         )
         return self._files.location(directory)
 
-    def take(self, *, created_at: float | None = None) -> str:
+    def pinned(self) -> dict[str, str]:
+        """Return this shard's pins, each with the snapshot that it holds."""
+        return pinned_in(
+            self._files, snapshot_directories(self._files, shard_directory(self._shard.shard_id))
+        )
+
+    def unpin(self, directory: str, name: str) -> None:
+        unpin(self._files, directory, name)
+
+    def take(self, *, created_at: float | None = None, pins: Iterable[str] = ()) -> str:
         """Copy and write at once, and return where."""
         copy = self.begin()
         while not copy.step():
             pass
-        return self.write(copy, created_at=created_at)
+        return self.write(copy, created_at=created_at, pins=pins)
 
     def _may_build(self, last: _Written) -> bool:
         return (
@@ -147,6 +162,7 @@ def _write(
     keep: int,
     created_at: float | None,
     parent: str | None,
+    pins: Iterable[str] = (),
 ) -> str:
     folder = shard_directory(shard.shard_id)
     before = snapshot_directories(files, folder)
@@ -164,6 +180,8 @@ def _write(
                 for place, (name, state) in enumerate(states.items())
             },
         )
+        for name in pins:
+            pin(files, directory, name)
         write_manifest(files, directory, manifest)
     except OSError:
         with contextlib.suppress(OSError):
@@ -182,7 +200,8 @@ def _buckets_of(shard: ParameterShard, states: dict[str, GroupState]) -> list[in
 def _drop_old(files: SnapshotFiles, before: list[str], newest: str, keep: int) -> None:
     """Remove snapshots beyond the last `keep` that none of those builds on, and what crashes left behind.
 
-    One with buckets that have moved away stays until a newer snapshot, of whatever shard, has them.
+    What is pinned stays. One with buckets that have moved away stays until a newer snapshot, of whatever
+    shard, has them.
     """
     manifests = {newest: read_manifest(files, newest)}
     for directory in before:
@@ -190,7 +209,8 @@ def _drop_old(files: SnapshotFiles, before: list[str], newest: str, keep: int) -
             manifests[directory] = read_manifest(files, directory)
         except DamagedSnapshotError:
             continue  # an older one is only kept while it can be used
-    kept = sorted(manifests)[-keep:]
+    in_order = sorted(manifests)
+    kept = in_order[-keep:] + [name for name in in_order[:-keep] if pins_of(files, name)]
     kept += _only_homes(files, [name for name in manifests if name not in kept], manifests, kept)
     wanted: set[str] = set()
     for directory in kept:

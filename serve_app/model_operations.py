@@ -186,6 +186,7 @@ def _view(records: ModelRecords, model: RegisteredModel, verdict: Mapping[str, A
     return {
         "model_id": model.model_id,
         "stage": model.lifecycle.stage.value,
+        "pinned": [] if model.is_retired else [each.name for each in records.kept_versions(model.model_id)],
         "since": model.lifecycle.since,
         "lineage": records.lineage(model.model_id),
         "origin": model.origin,

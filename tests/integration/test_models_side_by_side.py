@@ -69,6 +69,10 @@ class LocalParts:
         for shard in self._shards.values():
             shard.do("drop_group", group)
 
+    async def keep_pinned(self, versions: list[str]) -> None:
+        for shard in self._shards.values():
+            shard.do("keep_pinned", versions)
+
     async def start_learner(self, group: str, training: TrainingSettings) -> None:
         if group not in self.learners:
             self.learners[group] = LearnerActor(

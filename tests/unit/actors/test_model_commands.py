@@ -162,3 +162,51 @@ def test_a_canary_keeps_its_share_whatever_the_settings_say_meanwhile() -> None:
 def test_lineages_are_named_like_digits(number: int, name: str) -> None:
     assert lineage_name(number) == name
     assert model_of_group(group_name("m", number)) == ("m", name)
+
+
+def versions_of(of: ModelRecords, model_id: str | None = None) -> list[str]:
+    return [version.name for version in of.kept_versions(model_id)]
+
+
+def test_a_version_is_kept_at_each_promotion_and_of_what_came_from_the_archive() -> None:
+    known = records()
+    create(known)
+    assert versions_of(known) == []
+    move_model(known, "next", Stage.PRODUCTION, now=2.0, by="ada", why="")
+    roll_back(known, now=3.0, by="ada", why="")
+    create_model(
+        known, "trained", training=TRAINING, of_the_system=TRAINING, copy=False, now=4.0, by="ada", why="",
+        snapshot="/archive",
+    )  # fmt: skip
+    assert versions_of(known) == ["next-2.000", "production-3.000", "trained-4.000"]
+    assert versions_of(known, "trained") == ["trained-4.000"]
+    again = ModelRecords.from_wire(unpack(pack(known.to_wire())), ModelsSettings())
+    assert versions_of(again) == versions_of(known)
+
+
+def test_of_many_promotions_the_newest_few_versions_are_kept() -> None:
+    known = records()
+    create(known)
+    for turn in range(2, 12, 2):
+        move_model(known, "next", Stage.PRODUCTION, now=turn, by="ada", why="")
+        move_model(known, FIRST_MODEL, Stage.PRODUCTION, now=turn + 1, by="ada", why="")
+    assert versions_of(known, "next") == ["next-6.000", "next-8.000", "next-10.000"]
+
+
+def test_the_versions_of_a_lineage_outlive_it_by_one_and_those_of_a_retired_model_do_not() -> None:
+    known = records()
+    known.pin(FIRST_MODEL, 1.0)
+    roll_back(known, now=2.0, by="ada", why="")
+    assert versions_of(known) == ["production-1.000"]
+    roll_back(known, now=3.0, by="ada", why="")
+    assert versions_of(known) == []
+    create(known)
+    known.pin("next", 4.0)
+    retire_model(known, "next", now=5.0, by="ada", why="")
+    assert versions_of(known) == []
+
+
+def test_records_of_before_there_were_versions_are_read() -> None:
+    wire = records().to_wire()
+    del wire["versions"]
+    assert versions_of(ModelRecords.from_wire(wire, ModelsSettings())) == []

@@ -29,6 +29,10 @@ class Parts:
         self.learners: dict[str, TrainingSettings] = {}
         self.log: list[str] = []
         self.failure: Exception | None = None
+        self.pinned: list[str] = []
+
+    async def keep_pinned(self, versions: list[str]) -> None:
+        self.pinned = versions
 
     async def ensure_group(self, group: str, training: TrainingSettings, birth: GroupBirth) -> None:
         if self.failure is not None:
@@ -141,3 +145,9 @@ def test_what_fails_is_said_and_done_again(world: World) -> None:
     assert world.keep()
     assert world.keeper.problem is None
     assert "next" in world.parts.learners
+
+
+def test_shards_are_told_which_versions_to_keep(world: World) -> None:
+    world.store.change(lambda records: records.pin(FIRST_MODEL, 7.0))
+    world.keep()
+    assert world.parts.pinned == ["production-7.000"]

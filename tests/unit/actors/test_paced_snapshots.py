@@ -15,8 +15,10 @@ import pytest
 from actors.paced_snapshots import PacedSnapshots
 from messages.identifiers import NUM_BUCKETS
 from messages.updates import Rows, Span, Update
+from parameter_server.group_births import begin_as_snapshot
 from parameter_server.settings import GroupSettings, SlotSettings
 from parameter_server.shard import ParameterShard
+from parameter_server.snapshot_catalogue import list_snapshots
 from parameter_server.snapshot_files import HashingWriter
 from parameter_server.snapshots import restore_latest
 
@@ -106,3 +108,68 @@ def test_while_the_disk_is_full_the_shard_goes_on_and_the_snapshot_before_is_kep
     written(snapshots, snapshots.request())
     assert snapshots.failure is None
     assert position_in(tmp_path) == 3
+
+
+def pinned_until(snapshots: PacedSnapshots, names: list[str]) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not snapshots.keep_pinned(names):
+        snapshots.go_on()
+        assert time.monotonic() < deadline
+
+
+def pins_under(root: Path) -> list[list[str]]:
+    return [entry["pinned"] for entry in list_snapshots(root)]
+
+
+def test_a_pinned_version_can_be_gone_back_to_after_however_many_snapshots(
+    shard: ParameterShard, tmp_path: Path
+) -> None:
+    snapshots = PacedSnapshots(shard, tmp_path, every_seconds=1e9, num_kept=1)
+    for message in range(3):
+        learn(shard, message)
+    pinned_until(snapshots, ["model-1.000"])
+    promoted = time.time()
+    for message in range(3, 9):
+        learn(shard, message)
+        snapshots.write_now()
+    assert [pins for pins in pins_under(tmp_path) if pins] == [["model-1.000"]]
+    settings = GroupSettings(slots={"user": SlotSettings(dimension=2)}, num_partitions=1)
+    born = begin_as_snapshot(shard, tmp_path, "model@b", "model", promoted, settings, {})
+    assert born.num_rows == 3
+    snapshots.close()
+
+
+def test_pins_are_made_once_survive_the_shard_and_let_go(shard: ParameterShard, tmp_path: Path) -> None:
+    first = PacedSnapshots(shard, tmp_path, every_seconds=1e9, num_kept=1)
+    learn(shard, 0)
+    pinned_until(first, ["one"])
+    first.close()
+    second = PacedSnapshots(shard, tmp_path, every_seconds=1e9, num_kept=1)
+    pinned_until(second, ["one", "two"])
+    assert pins_under(tmp_path) == [["one"], ["two"]]
+    assert second.keep_pinned(["two"])
+    second.write_now()
+    assert pins_under(tmp_path) == [["two"], []]
+    second.close()
+
+
+def test_a_pin_that_could_not_be_written_is_in_the_next_snapshot(
+    shard: ParameterShard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshots = PacedSnapshots(shard, tmp_path, every_seconds=1e9, num_kept=1)
+
+    def full(*_: Any, **__: Any) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(snapshots._series, "write", full)
+        assert not snapshots.keep_pinned(["one"])
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while snapshots.failure is None:
+            snapshots.go_on()
+            assert not snapshots.keep_pinned(["one"])
+            assert time.monotonic() < deadline
+    snapshots.write_now()
+    assert snapshots.keep_pinned(["one"])
+    assert pins_under(tmp_path) == [["one"]]
+    snapshots.close()

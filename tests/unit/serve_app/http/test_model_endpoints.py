@@ -96,6 +96,9 @@ def test_a_candidate_goes_all_the_way_and_back_by_hand(api: Api) -> None:
     assert api.act("canary").status_code == 200
     assert api.act("promote").status_code == 200
     assert api.stages() == {FIRST_MODEL: "shadow", "next": "production"}
+    pinned = {model["model_id"]: model["pinned"] for model in api.ask("GET", "/v1/models").json()["models"]}
+    assert pinned[FIRST_MODEL] == []
+    assert [name.startswith("next-") for name in pinned["next"]] == [True]
     assert api.ask("POST", "/v1/models/rollback", {"by": "ada", "why": "worse"}).status_code == 200
     assert api.stages() == {FIRST_MODEL: "production", "next": "stopped"}
     assert api.act("retire").status_code == 200
