@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
 FOR ?=
 UNIT_TESTS := $(BIN)/python -m pytest
-LEARNING_TESTS := $(addprefix tests/unit/,parameter_server learners actors simulations messages foryou)
+LEARNING_TESTS := $(addprefix tests/unit/,parameter_server learners actors simulations)
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 unexport PYTHONDONTWRITEBYTECODE # pytest rewrites assertions once, not at each start
 

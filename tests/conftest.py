@@ -7,7 +7,7 @@ import logging
 
 import hypothesis
 
-hypothesis.settings.register_profile("quick", max_examples=8, deadline=None)
+hypothesis.settings.register_profile("quick", max_examples=6, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=400, deadline=None)
 hypothesis.settings.load_profile("quick")  # --hypothesis-profile=thorough asks for more
 
