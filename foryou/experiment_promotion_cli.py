@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def experiment_promotion(
-    people: Annotated[int, typer.Option(help="Simulated people.")] = 300,
+    people: Annotated[int, typer.Option(help="Simulated people.")] = 600,
     visits: Annotated[float, typer.Option(help="Feeds a second.")] = 40.0,
     patience: Annotated[float, typer.Option(help="Seconds for each step.")] = 240.0,
     replicas: Annotated[int, typer.Option(help="That serve: each must take over what is decided.")] = 2,

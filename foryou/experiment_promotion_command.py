@@ -33,9 +33,9 @@ WATCH_TIME = MetricSettings(name="watch_time", numerator="watch_ms")
 
 QUICK = ModelsSettings(
     canary_share=0.5,
-    promotion=PromotionSettings(min_shadow_seconds=5.0, min_canary_seconds=10.0),
+    promotion=PromotionSettings(min_shadow_seconds=20.0, min_canary_seconds=10.0),
     analysis=AnalysisSettings(
-        primary=WATCH_TIME, guardrails=(NEGATIVE_FEEDBACK,), min_people=30, planned_people=300
+        primary=WATCH_TIME, guardrails=(NEGATIVE_FEEDBACK,), min_people=30, planned_people=600
     ),
     shadow_min_people=30,
     shadow_planned_people=200,
