@@ -117,6 +117,7 @@ class FeedIngress:
             workers=lambda: status.latest,
             changes=changes,
             models=serving,
+            store_away=_AWAY,
         )
         self._weights = WeightService(
             store=weight_store,

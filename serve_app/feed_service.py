@@ -26,6 +26,7 @@ from serve_app.replica_report import health_report, status_report
 from serve_app.served_impression import impression_of
 from serve_app.serving_metrics import ServingMetrics
 from serve_app.serving_models import ServingModel, ServingModels
+from serve_app.steady_user_store import RememberedUser, SteadyUserStore
 from serve_app.user_report import user_report
 from serve_app.user_turns import UserTurns
 
@@ -66,11 +67,14 @@ class FeedService:
         workers: Callable[[], Mapping[str, Any]] = dict,
         changes: OperatorChanges | None = None,
         models: ServingModels | None = None,
+        store_away: tuple[type[Exception], ...] = (ConnectionError, TimeoutError),
     ) -> None:
         """replica, pipeline, follower: of the first model; models: of all, where there may be others.
-        changes: what operators change, taken up with each request. workers: what joiner, learner, shards and
-        so on last said of themselves, by role."""
+        store_away: what the store raises when it is; feeds go on without it. changes: what operators change,
+        taken up with each request. workers: what joiner, learner, shards and so on last said of themselves,
+        by role."""
         self._user_store = user_store
+        self._feed_store = SteadyUserStore(user_store, store_away)
         self._catalogue = catalogue
         self._publisher = feed_publisher
         self._clock = clock
@@ -89,7 +93,7 @@ class FeedService:
 
     async def feed(self, request: FeedRequest) -> dict[str, Any]:
         """Rank a slate, and answer once the broker has its impression and the store its contents as
-        served.
+        served (where the store is away: once this replica owes them to it).
 
         Successive answers to a person never go back a version, whichever replicas give them: one that is
         behind waits for its model. Where that has been away for longer, it serves on and says so.
@@ -106,7 +110,7 @@ class FeedService:
     ) -> tuple[dict[str, Any], RankedSlate]:
         replica = model.replica
         group = replica.row_group
-        stored = await self._user_store.load(request.user_id, [group])
+        stored = await self._feed_store.load(request.user_id, [group])
         behind = await self._catch_up(model, stored.shown.get(group, NO_VERSION))
         if self._changes is not None:
             await self._changes.follow(stored.notice)
@@ -128,6 +132,9 @@ class FeedService:
             answer["about"] = self._about(request.about, ranking, slate, model)
         if behind is not None:
             answer["model"]["behind"] = behind
+        if isinstance(stored, RememberedUser):
+            answer["remembered"] = True
+            self.metrics.feeds_remembered.inc()
         version, group = replica.version, replica.row_group
         if version is not None:
             shown = np.empty(0, dtype=np.uint64)
@@ -139,7 +146,7 @@ class FeedService:
                 await asyncio.gather(
                     self._publisher.publish_impression(impression), _observed(model, ranking, slate)
                 )
-            await self._user_store.add_served(request.user_id, shown, group, version.counter)
+            await self._feed_store.add_served(request.user_id, shown, group, version.counter)
         return answer, slate
 
     async def accept_events(self, raw: list[object]) -> IntakeAnswer:
@@ -190,7 +197,8 @@ class FeedService:
     def health(self) -> dict[str, Any]:
         """Say whether this replica can serve; a stale model is a warning, since it serves on."""
         stale_after = self._settings.stale_after_seconds
-        return health_report(self._models, self._workers(), self._clock(), stale_after)
+        store_problem = self._feed_store.problem
+        return health_report(self._models, self._workers(), self._clock(), stale_after, store_problem)
 
     def status(self) -> dict[str, Any]:
         """Return plain facts for people: versions, positions by partition, sizes."""

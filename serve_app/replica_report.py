@@ -10,11 +10,16 @@ from serve_app.serving_models import ServingModels
 
 
 def health_report(
-    models: ServingModels, workers: Mapping[str, Any], now: float, stale_after_seconds: float
+    models: ServingModels,
+    workers: Mapping[str, Any],
+    now: float,
+    stale_after_seconds: float,
+    store_problem: str | None = None,
 ) -> dict[str, Any]:
     """Say whether this replica can serve; a stale model is a warning, since it serves on.
 
-    workers: what each part last said of itself, by role. now: epoch seconds.
+    workers: what each part last said of itself, by role. now: epoch seconds. store_problem: why feeds are
+    made without the store.
     """
     reasons, warnings = [], []
     replica, follower = models.production.replica, models.production.follower
@@ -24,6 +29,8 @@ def health_report(
         warnings.append(f"the model is {now - replica.as_of:.0f} s old")
     if follower is not None and follower.last_error is not None:
         warnings.append(f"following the model fails: {follower.last_error}")
+    if store_problem is not None:
+        warnings.append(f"feeds are made of what is remembered, the store is away: {store_problem}")
     for role, worker in workers.items():
         if not worker["running"]:
             warnings.append(f"{role} is down: {worker['failure'] or 'it has ended'}")

@@ -61,6 +61,11 @@ class ServingMetrics:
             "Answers by an older version than their person was shown before, the model being away.",
             registry=self.registry,
         )
+        self.feeds_remembered = Counter(
+            "foryou_feeds_remembered",
+            "Answers made of what the replica remembered, the store being away.",
+            registry=self.registry,
+        )
         self.shed = Counter(
             "foryou_http_shed", "Requests refused because too many were under way.", registry=self.registry
         )

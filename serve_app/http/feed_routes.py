@@ -44,7 +44,7 @@ def feed_routes(service: FeedService, settings: ApiSettings) -> APIRouter:
         responses={
             200: {"description": "Best first.", "content": {"application/json": {"example": _EXAMPLE}}},
             422: {"description": "A parameter is out of bounds."},
-            503: {"description": "Store or broker is away; try again after Retry-After seconds."},
+            503: {"description": "The broker is away; try again after Retry-After seconds."},
         },
     )
     async def get_feed(request: Request) -> Response:
@@ -56,6 +56,9 @@ def feed_routes(service: FeedService, settings: ApiSettings) -> APIRouter:
 
         `watermark` says up to which position of this person's partition the serving model has learned
         (compare `positions` of POST /v1/events), `freshness_ms` how long ago the model's weights were read.
+
+        While the store is away the feed is made of what this replica remembers of the person, and says
+        `"remembered": true`; one who comes from another replica may then see a content again.
         """
         query = reader.read(request.path_params["user_id"], dict(request.query_params))
         speed = float("nan") if query.network_speed is None else query.network_speed

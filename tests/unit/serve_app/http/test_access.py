@@ -123,7 +123,7 @@ def test_too_many_at_once_are_refused_and_those_taken_are_answered(make_api) -> 
 
 def test_a_request_that_fails_gives_its_place_back(make_api) -> None:
     api = make_api(replica_of([content("c1")]), ApiSettings(max_under_way=1))
-    api.store.failure = ConnectionError("refused")
+    api.publisher.failure = ConnectionError("refused")
 
     assert [api.get("/v1/feed/ada").status_code for _ in range(3)] == [503, 503, 503]
 

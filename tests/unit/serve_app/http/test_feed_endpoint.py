@@ -165,11 +165,21 @@ def test_with_the_broker_away_nothing_is_answered_and_clients_are_told_to_try_ag
     assert api.store.served == {}  # a retry finds the same contents
 
 
-def test_with_the_store_away_clients_are_told_to_try_again(api) -> None:
+def test_with_the_store_away_feeds_go_on_from_what_is_remembered(api) -> None:
+    shown = ids(api.get("/v1/feed/ada?limit=5"))
     api.store.failure = ConnectionError("refused")
 
-    assert api.get("/v1/feed/ada").status_code == 503
-    assert api.publisher.impressions == []
+    pages = [api.get("/v1/feed/ada?limit=5"), api.get("/v1/feed/ada?limit=5")]
+    newcomer = api.get("/v1/feed/somebody-else")
+
+    assert [page.status_code for page in (*pages, newcomer)] == [200, 200, 200]
+    assert all(page.json()["remembered"] for page in (*pages, newcomer))
+    for page in pages:
+        assert not set(shown) & set(ids(page))
+        shown += ids(page)
+    assert api.get("/v1/health").json()["warnings"] == [
+        "feeds are made of what is remembered, the store is away: ConnectionError: refused"
+    ]
 
 
 def test_the_store_is_asked_for_rows_of_the_served_lineage(api) -> None:
