@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.names import Namespace
-from foryou.bench_system import BenchmarkError, benchmark_system, fill, people
+from foryou.bench_system import HISTORY, BenchmarkError, benchmark_system, populate
 from foryou.client import Client
 from foryou.settings import SystemSettings, with_changes
 from simulations.benchmarks.freshness_load import FreshnessPlan, FreshnessReport
@@ -25,9 +25,6 @@ from simulations.benchmarks.serve_benchmark import FEED_PATH, run_load
 __all__ = ["BenchmarkError", "ModelsBenchmarkError", "run_bench_models_command"]
 
 _BY = "benchmark"
-_HISTORY = 50
-_SERVED = 200
-_IMPORT_SECONDS = 3_600.0
 _IN_FORCE_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 
@@ -42,16 +39,8 @@ def run_bench_models_command(
     undecided = {
         "models": {"canary_share": 0.5, "promotion": {"automatic": False, "ask_before_going_back": True}}
     }
-    with benchmark_system(with_changes(settings, undecided), history=_HISTORY, say=say) as system:
-        contents = benchmark.num_contents
-        fill(system, 0, contents, contents, say, _IMPORT_SECONDS)
-        people(
-            system,
-            num_users=benchmark.num_users,
-            num_contents=contents,
-            history=_HISTORY,
-            served=min(_SERVED, contents // 4),
-        )
+    with benchmark_system(with_changes(settings, undecided), history=HISTORY, say=say) as system:
+        populate(system, num_contents=benchmark.num_contents, num_users=benchmark.num_users, say=say)
 
         def offer(seconds: float) -> FreshnessReport:
             plan = FreshnessPlan(
@@ -85,7 +74,7 @@ def run_bench_models_command(
                 LearnerWatch(Namespace(system.endpoints.namespace)).read,
                 say=say,
             )
-            return measurement.run() | {"contents": contents}
+            return measurement.run() | {"contents": benchmark.num_contents}
 
 
 class _Candidate:

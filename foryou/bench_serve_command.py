@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from foryou.bench_system import BenchmarkError, benchmark_system, fill, people
+from foryou.bench_system import IMPORT_SECONDS, BenchmarkError, benchmark_system, fill, people
 from foryou.settings import SystemSettings
 from simulations.benchmarks.serve_benchmark import ServeBenchmarkSettings, ServedUrls, ServeMeasurement
 from simulations.benchmarks.serve_soak import soak
 
 __all__ = ["BenchmarkError", "run_bench_serve_command"]
-
-_IMPORT_SECONDS = 3_600.0
 
 
 def run_bench_serve_command(
@@ -38,12 +36,12 @@ def run_bench_serve_command(
             "history": benchmark.history,
             "served": min(benchmark.served, num_small // 4),
         }
-        imported_per_s = fill(system, 0, num_small, benchmark.num_contents, say, _IMPORT_SECONDS)
+        imported_per_s = fill(system, 0, num_small, benchmark.num_contents, say, IMPORT_SECONDS)
         people(system, num_contents=num_small, **past)
         small = measurement.feed_load(connections=1)
         if num_small < benchmark.num_contents:
             imported_per_s = fill(
-                system, num_small, benchmark.num_contents, benchmark.num_contents, say, _IMPORT_SECONDS
+                system, num_small, benchmark.num_contents, benchmark.num_contents, say, IMPORT_SECONDS
             )
             past["served"] = benchmark.served
             people(system, num_contents=benchmark.num_contents, **past)

@@ -27,6 +27,9 @@ _CONTENTS_PER_FILE = 50_000
 _STREAM_BYTES = 16 * 1024**3
 """Of FEED and of EXAMPLES, where there is room: an impression of 20 contents takes 15 KB, and 20 minutes at
 300 a second would fill the default's 2 GiB, after which the stream takes no more."""
+HISTORY, SERVED = 50, 200
+"""Contents in a person's history, and contents they have been shown."""
+IMPORT_SECONDS = 3_600.0
 _POLL_SECONDS = 0.5
 _QUIET_POLLS = 6
 
@@ -101,6 +104,13 @@ def fill(
                 quiet += 1
             seen.append(rows)
     return (stop - start) / max(served_at - began, 1e-9)
+
+
+def populate(system: System, *, num_contents: int, num_users: int, say: Callable[[str], None]) -> None:
+    """Import a catalogue and give people a past in it. Raises BenchmarkError."""
+    fill(system, 0, num_contents, num_contents, say, IMPORT_SECONDS)
+    served = min(SERVED, num_contents // 4)
+    people(system, num_users=num_users, num_contents=num_contents, history=HISTORY, served=served)
 
 
 def people(system: System, *, num_users: int, num_contents: int, history: int, served: int) -> None:
