@@ -119,7 +119,7 @@ class CrewMember:
         self._work = work
         self._member = member
         self._partitions = list(partitions)
-        self._own = work if member == 0 else f"{work}+{member + 1}"
+        self._own = member_role(work, member)
         self._held: dict[str, int] = {}
         self._crew: Crew | None = None
         self._looked_at = 0.0
@@ -177,7 +177,7 @@ class CrewMember:
 
 def share_of(work: str, partition: int) -> str:
     """Name the work of one partition, as its owner's epoch is kept."""
-    return f"{work}-{partition}" if work == "joiner" else f"{work}#{partition}"
+    return f"{work}#{partition}"
 
 
 def member_role(role: str, member: int) -> str:

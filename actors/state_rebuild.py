@@ -13,6 +13,7 @@ from itertools import islice
 
 from actors.catalogue import Catalogue
 from actors.connections import Connections
+from actors.crews import share_of
 from actors.epochs import take_epoch
 from actors.joiner_partition import JoinerPartition
 from actors.names import partition_of_subject
@@ -58,7 +59,7 @@ async def rebuild_states(
     """
     partitions = range(connections.num_partitions)
     for partition in partitions:
-        await take_epoch(connections, f"joiner-{partition}")
+        await take_epoch(connections, share_of("joiner", partition))
     drivers = [JoinerPartition(connections, partition, settings, _WRITER) for partition in partitions]
     was_empty = not any([await connections.redis.exists(_position(connections, p)) for p in partitions])
     start = min([await driver.resume() for driver in drivers], default=1)

@@ -65,7 +65,7 @@ def test_of_two_joiners_the_later_one_goes_on_and_the_zombie_stays_down(
     for content in CONTENTS[1:]:
         publish(endpoints, views(USERS, [content]))  # whoever comes second to a partition is refused
     wait_for(lambda: not zombie.status()["running"], zombie.status)
-    assert "OvertakenError: joiner-" in zombie.status()["failure"]
+    assert "OvertakenError: joiner#" in zombie.status()["failure"]
     expected = len(USERS) * len(CONTENTS)
     wait_for(lambda: total_views(client) == expected, successor.status)
     wait_for(lambda: successor.status()["failure"] is None, successor.status)

@@ -25,7 +25,7 @@ def test_a_crew_is_read_as_it_was_written() -> None:
 
 
 def test_works_of_partitions_keep_the_names_by_which_joiners_were_fenced() -> None:
-    assert share_of("joiner", 3) == "joiner-3"
+    assert share_of("joiner", 3) == "joiner#3"
     assert share_of("production", 3) == "production#3"
 
 
