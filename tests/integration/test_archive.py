@@ -17,16 +17,7 @@ from actors.joiner_actor import JoinerActor
 from actors.streams import StreamReader, StreamSettings
 from learners.joiner import JoinerSettings
 from messages.examples import ExamplesHeader
-from tests.integration.test_event_to_shard import (
-    CONTENTS,
-    publish,
-    publish_impressions,
-    started,
-    views,
-    wait_for,
-)
-
-__all__ = ["started"]  # a fixture
+from tests.joined_traffic import CONTENTS, publish, publish_impressions, views, wait_for
 
 USERS = [f"user-{index}" for index in range(12)]
 

@@ -13,19 +13,7 @@ from actors.joiner_actor import JoinerActor
 from actors.learner_actor import LearnerActor, LearnerSettings
 from actors.parameter_client import ParameterClient
 from learners.joiner import JoinerSettings
-from tests.integration.test_event_to_shard import (
-    CONTENTS,
-    TRAINING,
-    client,
-    hosts,
-    publish,
-    publish_impressions,
-    started,
-    views,
-    wait_for,
-)
-
-__all__ = ["client", "hosts", "started"]  # fixtures
+from tests.joined_traffic import CONTENTS, TRAINING, publish, publish_impressions, views, wait_for
 
 USERS = [f"user-{index}" for index in range(12)]
 

@@ -30,7 +30,7 @@ from learners.joiner import JoinerSettings
 from learners.training_settings import TrainingSettings
 from messages.updates import ShardDelta
 from parameter_server.routing import ShardRouter, assign_buckets
-from tests.integration.test_event_to_shard import LocalShard, publish, publish_impressions, views
+from tests.joined_traffic import LocalShard, publish, publish_impressions, views
 
 NUM_SHARDS = 2
 DEADLINE_SECONDS = 20.0

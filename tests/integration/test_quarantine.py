@@ -25,19 +25,7 @@ from learners.learning_guard import LearningGuard
 from learners.online_scaling import MOMENTS
 from learners.quarantine import Verdict
 from messages.updates import PullRequest
-from tests.integration.test_event_to_shard import (
-    CONTENTS,
-    TRAINING,
-    client,
-    hosts,
-    publish,
-    publish_impressions,
-    started,
-    views,
-    wait_for,
-)
-
-__all__ = ["client", "hosts", "started"]  # fixtures
+from tests.joined_traffic import CONTENTS, TRAINING, publish, publish_impressions, views, wait_for
 
 USERS = [f"user-{index}" for index in range(6)]
 GROUP = "production"

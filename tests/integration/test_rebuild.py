@@ -32,19 +32,7 @@ from messages.identifiers import NUM_BUCKETS
 from messages.updates import COUNTERS_GROUP
 from parameter_server.shard import ParameterShard
 from parameter_server.snapshots import restore_latest
-from tests.integration.test_event_to_shard import (
-    CONTENTS,
-    TRAINING,
-    client,
-    hosts,
-    publish,
-    publish_impressions,
-    started,
-    views,
-    wait_for,
-)
-
-__all__ = ["client", "hosts", "started"]  # fixtures
+from tests.joined_traffic import CONTENTS, TRAINING, publish, publish_impressions, views, wait_for
 
 USERS = [f"user-{index}" for index in range(12)]
 KINDS = ("state", "join", "position")

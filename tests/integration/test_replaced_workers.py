@@ -14,20 +14,15 @@ from actors.learner_actor import LearnerActor, LearnerSettings
 from actors.parameter_client import ParameterClient
 from actors.streams import StreamSettings, delete_streams, ensure_streams
 from learners.joiner import JoinerSettings
-from tests.integration.test_event_to_shard import (
+from tests.joined_traffic import (
     CONTENTS,
     TRAINING,
-    client,
-    hosts,
     publish,
     publish_impressions,
-    started,
     total_views,
     views,
     wait_for,
 )
-
-__all__ = ["client", "hosts", "started"]  # fixtures
 
 USERS = [f"user-{index}" for index in range(10)]
 BATCHING = BatchingSettings(max_rows=16)
