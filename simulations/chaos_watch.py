@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from simulations.feed_problem import feed_problem
+
 _PROBE_EVERY_SECONDS = 0.25
 _POLL_EVERY_SECONDS = 0.1
 _TIMEOUT_SECONDS = 15.0
 _RETRY_AFTER_SECONDS = 1.0
+_SLATE = 5
 
 
 @dataclass(slots=True)
@@ -27,28 +30,18 @@ class FeedProbe:
 
     async def run(self) -> None:
         """Probe until cancelled."""
-        async with httpx.AsyncClient(base_url=self.base_url, timeout=_TIMEOUT_SECONDS) as http:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as http:
             while True:
                 user = self.users[self.num_requests % len(self.users)]
                 self.num_requests += 1
-                if await self._ask(http, user) is not None:
+                if await feed_problem(http, self.base_url, user, _SLATE) is not None:
                     self.num_retried += 1
                     await asyncio.sleep(_RETRY_AFTER_SECONDS)
-                    async with httpx.AsyncClient(base_url=self.base_url, timeout=_TIMEOUT_SECONDS) as again:
-                        problem = await self._ask(again, user)
+                    async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as again:
+                        problem = await feed_problem(again, self.base_url, user, _SLATE)
                     if problem is not None:
                         self.failed.append(problem)
                 await asyncio.sleep(_PROBE_EVERY_SECONDS)
-
-    async def _ask(self, http: httpx.AsyncClient, user: str) -> str | None:
-        """Return what was wrong with the answer, None if nothing."""
-        try:
-            response = await http.get(f"/v1/feed/{user}", params={"limit": 5})
-        except httpx.HTTPError as error:
-            return f"{type(error).__name__}: {error}"
-        if response.is_error:
-            return f"{response.status_code} {response.text[:200]}"
-        return None if response.json()["items"] else "an empty feed"
 
 
 @dataclass(slots=True)

@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import numpy as np
 
+from simulations.feed_problem import feed_problem
+
 _FIRST_SECONDS = 5.0
 _SECOND_SECONDS = 15.0
 _PAUSE_SECONDS = 1.0
@@ -75,7 +77,7 @@ class FeedCrowd:
         limits = httpx.Limits(max_connections=256, max_keepalive_connections=64)
         asking: set[asyncio.Task[None]] = set()
         due = time.monotonic()
-        async with httpx.AsyncClient(limits=limits) as http:
+        async with httpx.AsyncClient(limits=limits, timeout=_FIRST_SECONDS) as http:
             while not self._ended.is_set():
                 task = asyncio.create_task(self._ask_twice(http, self._number, self.counts))
                 self._number += 1
@@ -88,26 +90,21 @@ class FeedCrowd:
     async def _ask_twice(self, http: httpx.AsyncClient, number: int, counts: CrowdCounts) -> None:
         counts.num_requests += 1
         began = time.monotonic()
-        problem = await self._ask(http, number, 0, _FIRST_SECONDS)
+        problem = await self._ask(http, number, 0)
         if problem is None:
             counts.seconds.append(time.monotonic() - began)
             return
         counts.problems.append(problem)
         await asyncio.sleep(_PAUSE_SECONDS)
-        async with httpx.AsyncClient() as again:
-            problem = await self._ask(again, number, 1, _SECOND_SECONDS)
+        async with httpx.AsyncClient(timeout=_SECOND_SECONDS) as again:
+            problem = await self._ask(again, number, 1)
         if problem is not None:
             counts.failed.append(problem)
 
-    async def _ask(self, http: httpx.AsyncClient, number: int, attempt: int, timeout: float) -> str | None:
+    async def _ask(self, http: httpx.AsyncClient, number: int, attempt: int) -> str | None:
         """Return what was wrong with the answer, None if nothing."""
         addresses = self._addresses()
         address = addresses[(number + attempt) % len(addresses)]
         user = self._users[number % len(self._users)]
-        try:
-            response = await http.get(f"{address}/v1/feed/{user}", params={"limit": _SLATE}, timeout=timeout)
-        except httpx.HTTPError as error:
-            return f"{address}: {type(error).__name__} {error}".strip()
-        if response.is_error:
-            return f"{address}: {response.status_code} {response.text[:200]}"
-        return None if response.json()["items"] else f"{address}: an empty feed"
+        problem = await feed_problem(http, address, user, _SLATE)
+        return None if problem is None else f"{address}: {problem}"

@@ -1,0 +1,16 @@
+"""What was wrong with a feed, as its person sees it."""
+
+from __future__ import annotations
+
+import httpx
+
+
+async def feed_problem(http: httpx.AsyncClient, base_url: str, user: str, limit: int) -> str | None:
+    """Ask for a feed; return what was wrong with the answer, None if nothing."""
+    try:
+        response = await http.get(f"{base_url}/v1/feed/{user}", params={"limit": limit})
+    except httpx.HTTPError as error:
+        return f"{type(error).__name__} {error}".strip()
+    if response.is_error:
+        return f"{response.status_code} {response.text[:200]}"
+    return None if response.json()["items"] else "an empty feed"
