@@ -40,9 +40,8 @@ def save_engagement_plot(path: Path, arms: Mapping[str, EngagementSeries], title
         if not len(times):
             continue
         axes.plot(times, shares, color=colour, linewidth=width, label=label, solid_capstyle="round")
-        axes.fill_between(
-            times, shares - 2 * errors, shares + 2 * errors, color=colour, alpha=0.13, linewidth=0
-        )
+        low, high = np.clip([shares - 2 * errors, shares + 2 * errors], 0.0, 1.0)
+        axes.fill_between(times, low, high, color=colour, alpha=0.13, linewidth=0)
         ends[arm] = float(np.mean(shares[-3:]))
     for arm, height in _spread(ends).items():
         label, colour, _ = _LOOKS[arm]

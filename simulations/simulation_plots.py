@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from messages.arrays import DoubleArray
 from simulations.simulation import SimulationResult
 from simulations.simulation_measures import Estimate, recovery_interactions
 
@@ -36,6 +37,9 @@ QUANTITIES: dict[str, tuple[str, str]] = {
 }
 """Title and unit of each curve."""
 
+SHARES = frozenset({"engagement", "freshness"})
+"""Curves whose values lie in [0, 1]."""
+
 _SMOOTHED = 3
 
 
@@ -57,6 +61,7 @@ def save_simulation_plots(result: SimulationResult, folder: Path) -> dict[str, s
         f"{result.preset.name}: who came early and came again",
         "share of the people of the first third who came in the last third too",
         least=0.0,
+        most=1.0,
     )
     if jump_hours := result.preset.world.dynamics.jump_hours:
         written["recovery.png"] = "Recovery"
@@ -94,9 +99,8 @@ def _save_curves(result: SimulationResult, quantity: str, title: str, unit: str,
         mean, error = _smooth(mean), _smooth(error)
         axes.plot(hours, mean, style, color=colour, linewidth=width, label=label)
         if seeds > 1:
-            axes.fill_between(
-                hours, mean - 2 * error, mean + 2 * error, color=colour, alpha=0.12, linewidth=0
-            )
+            low, high = band(mean, error, most=1.0 if quantity in SHARES else None)
+            axes.fill_between(hours, low, high, color=colour, alpha=0.12, linewidth=0)
     for number, hour in enumerate(result.preset.world.dynamics.jump_hours):
         axes.axvline(
             hour, color="#444444", linestyle=":", linewidth=1.2, label="" if number else "tastes jump"
@@ -104,10 +108,18 @@ def _save_curves(result: SimulationResult, quantity: str, title: str, unit: str,
     axes.set_xlabel(f"hours of the world (mean of {_SMOOTHED} half hours{bands})")
     axes.set_ylabel(unit)
     axes.set_xlim(0, result.preset.hours)
-    axes.set_ylim(bottom=0.0)
+    axes.set_ylim(0.0, min(axes.get_ylim()[1], 1.0) if quantity in SHARES else None)
     axes.grid(axis="y", color="#dddddd", linewidth=0.8)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.savefig(path, metadata={"Software": None})
+
+
+def band(mean: DoubleArray, error: DoubleArray, most: float | None = None) -> tuple[DoubleArray, DoubleArray]:
+    """Return two standard errors below and above a mean, float64 [n] each, within what the quantity can be.
+
+    No quantity here is ever below 0; most: what it is never above, None for no bound.
+    """
+    return np.maximum(mean - 2 * error, 0.0), np.minimum(mean + 2 * error, np.inf if most is None else most)
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
@@ -125,18 +137,21 @@ def _save_bars(
     unit: str,
     shape: str = ".0%",
     least: float | None = None,
+    most: float | None = None,
 ) -> None:
-    """least: where the axis begins, for what is never less, whatever an interval of few seeds says."""
+    """least, most: what the quantity is never below and above, whatever an interval of few seeds says."""
     figure, axes = _figure(title)
     names = [name for name in reversed(_LOOKS) if name in estimates and estimates[name].mean is not None]
     for place, name in enumerate(names):
         estimate = estimates[name]
         mean = estimate.mean or 0.0
-        reach = 0.0 if estimate.high is None else estimate.high - mean
-        axes.barh(place, mean, color=_LOOKS[name][1], xerr=reach or None, capsize=4, height=0.65)
+        low = mean if estimate.low is None else max(estimate.low, -np.inf if least is None else least)
+        high = mean if estimate.high is None else min(estimate.high, np.inf if most is None else most)
+        whiskers = [[mean - low], [high - mean]] if low < high else None
+        axes.barh(place, mean, color=_LOOKS[name][1], xerr=whiskers, capsize=4, height=0.65)
         axes.annotate(
             format(mean, shape),
-            (max(mean + reach, 0), place),
+            (max(high, 0), place),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
