@@ -141,9 +141,11 @@ def _joined_of(table: pa.Table) -> JoinedExamples | None:
     if not len(rows):
         return None
     features = fields.pop("features")
+    words = fields.pop("comment_words", None)
     return JoinedExamples(
         rows=rows,
         features=FeatureBatch(**({"counters": None} | features)),
+        comment_words=words if words is not None and len(words.values) else None,
         **fields,
     )
 

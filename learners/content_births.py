@@ -69,6 +69,17 @@ def projections(keys: IdArray, dimension: int) -> FloatArray:
     return uniform * np.float32(np.sqrt(3 / dimension))
 
 
+def text_projections(words: IdBags, dimension: int, document_counts: FloatArray | None) -> FloatArray:
+    """Return the mean direction of each text's words, float32 [n, dimension], weighed by what a word says
+    (`text_weights.py`; all alike where there are no counts); zeros for a text without words."""
+    directions = projections(words.values, dimension)
+    if document_counts is None:
+        return mean_pooled(directions, words)
+    weights = word_weights(words, document_counts)[:, None]
+    sums = mean_pooled(weights * directions, words)
+    return (sums / np.maximum(mean_pooled(weights, words), 1e-6)).astype(np.float32)
+
+
 def projected_vectors(
     vectors: Sequence[FloatArray], dimension: int, kind: np.uint64 = _VISUAL_KEYS
 ) -> FloatArray:
@@ -93,20 +104,10 @@ def _directions(
     """Return unit vectors, float32 [n, dimension], and where there was anything to make them of, bool [n]."""
     contents = uploads.contents
 
-    def pooled(bags: IdBags) -> FloatArray:
-        return mean_pooled(projections(bags.values, dimension), bags)
-
-    def pooled_text(words: IdBags) -> FloatArray:
-        if document_counts is None:
-            return pooled(words)
-        weights = word_weights(words, document_counts)[:, None]
-        sums = mean_pooled(weights * projections(words.values, dimension), words)
-        return (sums / np.maximum(mean_pooled(weights, words), 1e-6)).astype(np.float32)
-
     sums = (
         _CATEGORY_WEIGHT * projections(contents.category_keys, dimension)
-        + _TAGS_WEIGHT * pooled(contents.tags)
-        + _TEXT_WEIGHT * pooled_text(uploads.text_keys)
+        + _TAGS_WEIGHT * mean_pooled(projections(contents.tags.values, dimension), contents.tags)
+        + _TEXT_WEIGHT * text_projections(uploads.text_keys, dimension, document_counts)
         + _CREATOR_WEIGHT * projections(contents.creator_keys, dimension)
         + _AUDIO_WEIGHT * projections(contents.audio_keys, dimension)
         + _VISUAL_WEIGHT * projected_vectors(uploads.visual, dimension)

@@ -10,10 +10,14 @@ import numpy as np
 from learners.open_impressions import OpenSlate
 from learners.replayed_features import SlateFeatures, features_of_rows
 from messages.arrays import stack_known
-from messages.content import ContentColumns, ContentFacts, Uploads
+from messages.content import ContentColumns, ContentFacts, Uploads, words_of
 from messages.events import EVENT_TYPE_CODES
 from messages.examples import HEADS, ExampleBatch, JoinedExamples
-from messages.identifiers import MISSING_KEY
+from messages.features import IdBags
+from messages.identifiers import MISSING_KEY, keys_of
+
+MAX_COMMENT_WORDS = 64
+"""Of one comment; what follows is not read."""
 
 
 class ExampleBuilder:
@@ -21,7 +25,7 @@ class ExampleBuilder:
 
     def __init__(self) -> None:
         self._rows: list[tuple[int, float, int, int, int, bool, float]] = []
-        self._joined: list[tuple[int, OpenSlate, int, bytes, float]] = []
+        self._joined: list[tuple[int, OpenSlate, int, bytes, float, str]] = []
         self._uploads: list[ContentFacts] = []
 
     def __len__(self) -> int:
@@ -51,7 +55,8 @@ class ExampleBuilder:
     def join(self, event: Mapping[str, Any], slate: OpenSlate, place: int, labels: bytes) -> None:
         """Say that the row added last belongs to a place in a slate whose features are known."""
         watched = event.get("watch_duration", np.nan)
-        self._joined.append((len(self._rows) - 1, slate, place, labels, watched))
+        text = event.get("comment_text", "")
+        self._joined.append((len(self._rows) - 1, slate, place, labels, watched, text))
 
     def add_upload(self, facts: ContentFacts, content_key: int, creator_key: int) -> None:
         self._uploads.append(facts)
@@ -87,8 +92,8 @@ class ExampleBuilder:
         )
 
 
-def _joined_columns(joined: list[tuple[int, OpenSlate, int, bytes, float]]) -> JoinedExamples:
-    rows, slates, places, labels, watched = zip(*joined, strict=True)
+def _joined_columns(joined: list[tuple[int, OpenSlate, int, bytes, float, str]]) -> JoinedExamples:
+    rows, slates, places, labels, watched, texts = zip(*joined, strict=True)
     impressions = [slate.impression for slate in slates]
     in_slate = np.array(places, dtype=np.int64)
     return JoinedExamples(
@@ -114,7 +119,13 @@ def _joined_columns(joined: list[tuple[int, OpenSlate, int, bytes, float]]) -> J
                 for shown, place in zip(impressions, places, strict=True)
             ]
         ),
+        comment_words=_words_of_comments(texts) if any(texts) else None,
     )
+
+
+def _words_of_comments(texts: tuple[str, ...]) -> IdBags | None:
+    bags = IdBags.of([keys_of(words_of(text)[:MAX_COMMENT_WORDS]) for text in texts])
+    return bags if len(bags.values) else None
 
 
 def _with_contents(slates: tuple[OpenSlate, ...]) -> list[tuple[SlateFeatures, ContentColumns]]:

@@ -50,6 +50,7 @@ def sample_skips(batch: ExampleBatch, keep_rate: float) -> ExampleBatch:
             model_ids=[joined.model_ids[row] for row in kept],
             model_versions=[joined.model_versions[row] for row in kept],
             engage_chances=None if joined.engage_chances is None else joined.engage_chances[kept],
+            comment_words=None if joined.comment_words is None else joined.comment_words.take(kept),
         )
         if len(kept)
         else None,

@@ -1,8 +1,9 @@
-"""How much each word of a description says: TF-IDF over hashed words, its counts kept online.
+"""How much each word of a text says: TF-IDF over hashed words, its counts kept online.
 
-The inverse document frequency is log((1 + N) / (1 + n)) + 1 of a word that n of N descriptions have (smoothed
-as in scikit-learn). Words are counted by a hash (Weinberger et al., ICML 2009), so the counts have a bounded
-size; they are sums of the stream beside the weights, as those of `online_scaling.py`.
+A text is a description or a comment. The inverse document frequency is log((1 + N) / (1 + n)) + 1 of a word
+that n of N texts have (smoothed as in scikit-learn). Words are counted by a hash (Weinberger et al., ICML
+2009), so the counts have a bounded size; they are sums of the stream beside the weights, as those of
+`online_scaling.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from messages.features import IdBags
 from messages.identifiers import mix
 
 DOCUMENT_COUNTS = "text.document_counts"
-"""[1, 1 + NUM_WORD_BUCKETS]: number of descriptions, then how many of them have a word of each bucket."""
+"""[1, 1 + NUM_WORD_BUCKETS]: number of texts, then how many of them have a word of each bucket."""
 
 NUM_WORD_BUCKETS = 4_096
 
@@ -33,7 +34,7 @@ def word_weights(words: IdBags, counts: FloatArray) -> FloatArray:
 
 
 def document_statistics(words: IdBags) -> dict[str, FloatArray]:
-    """Return what n descriptions, a bag of words each, add to the counts; those without words are none."""
+    """Return what n texts, a bag of words each, add to the counts; those without words are none."""
     lengths = words.lengths()
     added = np.zeros((1, 1 + NUM_WORD_BUCKETS), dtype=np.float32)
     added[0, 0] = np.count_nonzero(lengths)

@@ -21,6 +21,8 @@ class TrainingSettings(BaseModel):
     retrieval_weight: float = Field(default=1.0, ge=0)
     retrieval_scale: float = Field(default=5.0, gt=0)
     """Inner products times this are the logits of the retrieval softmax: an inverse temperature."""
+    comment_weight: float = Field(default=0.1, ge=0)
+    """Of the pull of a comment's words on its content's retrieval row (`learners/comment_texts.py`)."""
     skip_keep_rate: float = Field(default=1.0, gt=0, le=1)
     """Share of the skips that are trained on (`learners/skip_sampling.py`); 1 where they can be afforded."""
     row_gradient_clip: float = Field(default=5.0, gt=0)

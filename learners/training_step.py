@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from learners.comment_texts import comment_gradients, text_statistics
 from learners.content_births import birth_rows
 from learners.features.counter_features import LOG_COUNT_SCALE, counter_block_of
 from learners.features.schema import COUNTER_FEATURES, RETRIEVAL_SLOT
@@ -22,7 +23,7 @@ from learners.ranking_model import input_layout, score
 from learners.ranking_targets import RankingTargets, ranking_targets
 from learners.retrieval_model import user_vector
 from learners.step_result import StepResult
-from learners.text_weights import DOCUMENT_COUNTS, document_statistics
+from learners.text_weights import DOCUMENT_COUNTS
 from learners.training_plan import SlotPlan, plan_rows
 from learners.training_settings import TrainingSettings
 from learners.validation_segments import segments_of
@@ -89,12 +90,11 @@ class TrainingStep:
 
         values, counters: what `pull_request` named, in its order. Raises NonFiniteLossError.
         """
+        model, joined, document_counts = self._settings.model, batch.joined, dense.get(DOCUMENT_COUNTS)
         births: dict[str, Rows] = {}
-        of_texts: dict[str, FloatArray] = {}
         if batch.uploads is not None:
-            births = birth_rows(batch.uploads, self._settings.model, dense.get(DOCUMENT_COUNTS))
-            of_texts = document_statistics(batch.uploads.text_keys) if DOCUMENT_COUNTS in dense else {}
-        joined = batch.joined
+            births = birth_rows(batch.uploads, model, document_counts)
+        of_texts = {} if document_counts is None else text_statistics(batch)
         if joined is None or len(joined) == 0:
             empty = np.empty((0, len(HEADS)), dtype=np.float32)
             nothing = empty.astype(np.bool_)
@@ -136,6 +136,11 @@ class TrainingStep:
         sums.add_inputs(_gradient(shared), _gradient(own), self._layout)
         if towers is not None:
             towers.add_gradients(sums)
+        if joined.comment_words is not None and self._settings.comment_weight > 0:
+            contents = embedding.rows(RETRIEVAL_SLOT, ("content",))
+            commented, pull = comment_gradients(joined.comment_words, contents, model, document_counts)
+            weight = np.float32(self._settings.comment_weight)
+            sums.add_rows(RETRIEVAL_SLOT, "content", weight * pull, commented)
         gradients = _Gradients(sums.sums(), {name: _gradient(weight) for name, weight in weights.items()})
         result = self._result(plan, gradients, births, joined, probabilities, watched, float(loss.detach()))
         return replace(result, statistics=batch_statistics(dense, *numbers) | of_texts)

@@ -15,7 +15,7 @@ import numpy as np
 from messages.arrays import BoolArray, ByteArray, DoubleArray, FloatArray, IdArray, IntArray, stack_known
 from messages.codec import MalformedMessageError, pack, unpack
 from messages.content import Uploads
-from messages.features import FeatureBatch
+from messages.features import FeatureBatch, IdBags, stack_bags
 
 HEADS: tuple[str, ...] = (
     "engage",
@@ -65,6 +65,7 @@ class JoinedExamples:
     watch_seconds: float32 [k], NaN where the event does not say. slate_positions: int64 [k], place in the
     slate from 0. propensities, served_scores: float32 [k]. request_keys: uint64 [k]. arms, model_ids,
     model_versions: k strings. engage_chances: of an engagement, as served, float32 [k], NaN where not known.
+    comment_words: keys of a comment's words, a bag per row; None where no row is a comment with words.
     """
 
     rows: IntArray
@@ -79,6 +80,7 @@ class JoinedExamples:
     model_ids: list[str]
     model_versions: list[str]
     engage_chances: FloatArray | None = None
+    comment_words: IdBags | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -86,7 +88,16 @@ class JoinedExamples:
     def to_wire(self) -> dict[str, Any]:
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
         columns["features"] = self.features.to_wire()
+        words = self.comment_words
+        columns["comment_words"] = None if words is None else words.to_wire()
         return {name: column for name, column in columns.items() if column is not None}
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> JoinedExamples:
+        words = wire.get("comment_words")
+        features = FeatureBatch.from_wire(wire["features"])
+        bags = None if words is None else IdBags.from_wire(words)
+        return cls(**{**wire, "features": features, "comment_words": bags})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +124,10 @@ class ExampleBatch:
         return len(self.event_types)
 
     def encode(self) -> bytes:
-        return pack(
-            {
-                "event_types": self.event_types,
-                "times": self.times,
-                "user_keys": self.user_keys,
-                "content_keys": self.content_keys,
-                "creator_keys": self.creator_keys,
-                "long_views": self.long_views,
-                "watch_seconds": self.watch_seconds,
-                "joined": None if self.joined is None else self.joined.to_wire(),
-                "uploads": None if self.uploads is None else self.uploads.to_wire(),
-            }
-        )
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        columns["joined"] = None if self.joined is None else self.joined.to_wire()
+        columns["uploads"] = None if self.uploads is None else self.uploads.to_wire()
+        return pack(columns)
 
     @classmethod
     def decode(cls, data: bytes) -> ExampleBatch:
@@ -141,9 +143,7 @@ class ExampleBatch:
                 creator_keys=wire["creator_keys"],
                 long_views=wire["long_views"],
                 watch_seconds=wire["watch_seconds"],
-                joined=None
-                if joined is None
-                else JoinedExamples(**{**joined, "features": FeatureBatch.from_wire(joined["features"])}),
+                joined=None if joined is None else JoinedExamples.from_wire(joined),
                 uploads=None if wire["uploads"] is None else Uploads.from_wire(wire["uploads"]),
             )
         except (KeyError, TypeError) as error:
@@ -206,6 +206,7 @@ def _stack_joined(parts: Sequence[tuple[int, JoinedExamples]]) -> JoinedExamples
         model_ids=[model for _, part in parts for model in part.model_ids],
         model_versions=[version for _, part in parts for version in part.model_versions],
         engage_chances=stack_known([(len(part), part.engage_chances) for _, part in parts]),
+        comment_words=stack_bags([(len(part), part.comment_words) for _, part in parts]),
     )
 
 

@@ -77,6 +77,16 @@ class IdBags:
         return bags
 
 
+def stack_bags(parts: Sequence[tuple[int, IdBags | None]]) -> IdBags | None:
+    """Stack bags of these numbers of rows, empty ones for those that are None; None where all are."""
+    if all(bags is None for _, bags in parts):
+        return None
+    nothing = np.empty(0, dtype=np.uint64)
+    return IdBags.concatenate(
+        [IdBags.repeated(nothing, rows) if bags is None else bags for rows, bags in parts]
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class FeatureBatch:
     """The features of n (person, content, moment) triples.

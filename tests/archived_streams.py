@@ -81,6 +81,11 @@ def _reactions(user: str, person: int) -> list[dict[str, Any]]:
         {"event_type": "like", "content_id": CONTENTS[person % 4], **about},
         {"event_type": "skip", "content_id": CONTENTS[(person + 1) % 4], "watch_duration": 1.0, **about},
     ]
+    if person % 3 == 1:
+        text = "what an endgame" if person % 2 else "..."
+        events.append(
+            {"event_type": "comment", "content_id": CONTENTS[person % 4], "comment_text": text, **about}
+        )
     if person % 3 == 0:
         events.append(
             {"event_type": "like", "content_id": "never-shown", "user_id": user, "timestamp": START}

@@ -8,6 +8,8 @@ import numpy as np
 
 from messages.arrays import stack_known
 from messages.examples import ExampleBatch
+from messages.features import IdBags
+from messages.identifiers import keys_of
 from tests.unit.monitoring.event_log import LoggedEvent, message_of, random_log
 
 
@@ -43,3 +45,21 @@ def test_rows_without_chances_are_unknown_beside_rows_with() -> None:
 
 def test_nothing_known_stays_nothing() -> None:
     assert stack_known([(2, None), (1, None)]) is None
+
+
+def test_words_of_comments_survive_the_wire_and_stand_beside_rows_without() -> None:
+    silent = message_of(known_chances(1))
+    assert silent.joined is not None
+    words = IdBags.of([keys_of(["fine", "endgame"]), *[keys_of([])] * (len(silent.joined) - 1)])
+    talked = dataclasses.replace(silent, joined=dataclasses.replace(silent.joined, comment_words=words))
+
+    read = ExampleBatch.decode(talked.encode())
+    both = ExampleBatch.concatenate([silent, read]).joined
+
+    assert read.encode() == talked.encode()
+    assert b"comment_words" not in silent.encode()
+    assert both is not None
+    assert both.comment_words is not None
+    lengths = both.comment_words.lengths()
+    assert np.flatnonzero(lengths).tolist() == [len(silent.joined)]
+    assert both.comment_words.values.tolist() == keys_of(["fine", "endgame"]).tolist()

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from messages.identifiers import key_of
+from learners.example_builder import MAX_COMMENT_WORDS
+from messages.identifiers import key_of, keys_of
 
 
 def joined_requests(stage: Any) -> list[int]:
@@ -116,3 +117,23 @@ def test_a_replayed_impression_has_the_features_of_the_moment_before_it(stage: A
     assert features.dense[:, 0].tolist() == [0, 1, 1]
     assert features.bags["history"].lengths().tolist() == [0, 1, 1]
     assert features.counters is None
+
+
+def test_the_words_of_a_comment_travel_with_its_row(stage: Any) -> None:
+    stage.show("r1", "ada", "cat", "dog")
+    stage.event("view", "ada", "cat")
+    silent = stage.release().batch.joined
+    stage.event("comment", "ada", "cat", comment_text="What an Endgame!")
+    stage.event("view", "ada", "dog")
+    stage.event("comment", "bob", "cat", comment_text="seen by nobody")
+    joined = stage.release().batch.joined
+
+    assert silent.comment_words is None
+    assert joined.comment_words.lengths().tolist() == [3, 0], "an orphan teaches nothing"
+    assert joined.comment_words.values.tolist() == keys_of(["what", "an", "endgame"]).tolist()
+
+
+def test_of_a_long_comment_the_first_words_are_kept(stage: Any) -> None:
+    stage.show("r1", "ada", "cat")
+    stage.event("comment", "ada", "cat", comment_text="word " * 500)
+    assert stage.release().batch.joined.comment_words.lengths().tolist() == [MAX_COMMENT_WORDS]
