@@ -64,6 +64,10 @@ class NodeCluster:
         self._nodes[name] = node
         log = self._folder / f"{name}-{len(list(self._folder.glob('*.log')))}.log"
         kind = HEAD if name == HEAD else "worker"
+        if name == HEAD:
+            # Left of a head that was killed, it makes Ray take the workers' raylets, which name its address
+            # and are seen from here, for that head, and not start: a machine of one's own shows it none.
+            (self._folder / "ray" / "ray_current_cluster").unlink(missing_ok=True)
         with log.open("wb") as output:
             process = subprocess.Popen(
                 node.command(str(_START_NODE), kind, *roles),

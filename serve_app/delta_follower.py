@@ -58,13 +58,20 @@ class DeltaFollower:
         self._wants_everything = False
         self._num_errors = 0
         self._moved = asyncio.Event()
+        self._heard_at = clock()
+        """When the last answer came, with news or without."""
         self.last_error: str | None = None
 
     async def reached(self, counter: int, timeout: float) -> bool:
         """Wait for `timeout` seconds at most until the replica stands at this version or a later one; say
-        whether it does."""
+        whether it does.
+
+        Nobody waits where nothing has been heard for longer than that: the model is away, and a request after
+        the other that waits for it in vain would be more than may be under way at once.
+        """
+        is_away = self._clock() - self._heard_at > self._settings.poll_seconds + timeout
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(0.0 if is_away else timeout):
                 while self._replica.counter < counter:
                     await self._moved.wait()
         except TimeoutError:
@@ -81,6 +88,7 @@ class DeltaFollower:
         counter = NO_VERSION if self._wants_everything else self._replica.counter
         try:
             deltas = await self._changes.changes_after(counter, self._settings.poll_seconds)
+            self._heard_at = self._clock()
             for delta in deltas:
                 await self._apply(delta)
         except DeltaGapError as gap:

@@ -98,7 +98,7 @@ class SystemPrefix:
 
     async def differences(self, connections: Connections, clean: CleanPrefix) -> list[str]:
         """Return what is not as in the clean accounts, a line each; nothing where all is equal."""
-        await self._read_on(connections)
+        await self._read_on(connections, clean.partitions)
         shard = self._restored()
         if shard is None:
             return ["there is no snapshot"]
@@ -111,23 +111,22 @@ class SystemPrefix:
         shard = ParameterShard(0, np.arange(NUM_BUCKETS), "restored")
         return shard if restore_latest(shard, self._root) is not None else None
 
-    async def _read_on(self, connections: Connections) -> None:
+    async def _read_on(self, connections: Connections, partitions: Collection[int]) -> None:
+        """Read what came to these partitions alone: others may be written to all the while, without end."""
         namespace = connections.namespace
-        for message in await self._read(
-            connections, "feed", namespace.feed_stream, namespace.feed_subject("*")
-        ):
+        feed = [namespace.feed_subject(partition) for partition in partitions]
+        for message in await self._read(connections, "feed", namespace.feed_stream, feed):
             self._feed[partition_of_subject(message.subject)].append(message.sequence)
-        for message in await self._read(
-            connections, "examples", namespace.examples_stream, namespace.examples_subject("*")
-        ):
+        examples = [namespace.examples_subject(partition) for partition in partitions]
+        for message in await self._read(connections, "examples", namespace.examples_stream, examples):
             partition = partition_of_subject(message.subject)
             self._examples[partition].append(_digest(message.data))
             self._covered[partition].append(ExamplesHeader.from_headers(message.headers).feed_position)
 
     async def _read(
-        self, connections: Connections, name: str, stream: str, subject: str
+        self, connections: Connections, name: str, stream: str, subjects: list[str]
     ) -> list[StreamMessage]:
-        reader = StreamReader(connections.js, stream, [subject], self._next[name])
+        reader = StreamReader(connections.js, stream, subjects, self._next[name])
         found: list[StreamMessage] = []
         while messages := await reader.fetch(_BATCH_ROWS, _READ_SECONDS):
             found += messages

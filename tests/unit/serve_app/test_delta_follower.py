@@ -25,13 +25,14 @@ class Follow:
         self.replica = replica or empty_replica()
         self.changes = FakeModelChanges(script)
         self.metrics = ServingMetrics()
+        self.now = NOW + 7
         self.num_yields = 0
         self.counters_seen_at_yields: list[int] = []
         self.follower = DeltaFollower(
             self.changes,
             self.replica,
             SETTINGS,
-            clock=lambda: NOW + 7,
+            clock=lambda: self.now,
             metrics=self.metrics,
             sleep=self._sleep,
         )
@@ -164,3 +165,25 @@ def test_cancelling_ends_it() -> None:
     asyncio.run(run())
 
     assert follow.replica.counter == 1
+
+
+def test_nobody_waits_for_a_model_that_has_been_away_for_longer_than_anybody_would_wait() -> None:
+    follow = Follow([[FULL], [SECOND]])
+
+    async def waits() -> bool:
+        waiting = asyncio.create_task(follow.follower.reached(2, timeout=60.0))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        waits = not waiting.done()
+        waiting.cancel()
+        return waits
+
+    async def run() -> tuple[list[bool], bool]:
+        await follow.follower.follow_once()
+        seen = [await waits()]
+        follow.now += 62.0
+        seen += [await waits(), await follow.follower.reached(1, timeout=60.0)]
+        await follow.follower.follow_once()
+        return seen, await follow.follower.reached(2, timeout=60.0)
+
+    assert asyncio.run(run()) == ([True, False, True], True)
