@@ -1,4 +1,4 @@
-"""What Ray Serve reads from the environment at import: set before Ray starts, on every node.
+"""What Ray and Serve read from the environment when they start: set before, and on every node.
 
 HAProxy in front and the throughput flags serve about ten times what the stock proxy does. HAProxy's stats and
 metrics ports bind all interfaces whatever the host is, so on loopback a wrapper around the binary narrows
@@ -63,6 +63,8 @@ def _flags(folder: Path, *, loopback: bool) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(_HARD_STOP_SECONDS),
+        # At Ray's 15 whatever else runs here, a client for one, takes the cores from replicas and learners.
+        "RAY_worker_niceness": "0",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",

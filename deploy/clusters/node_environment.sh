@@ -18,6 +18,9 @@ export RAY_SERVE_ENABLE_HA_PROXY=1
 export RAY_SERVE_THROUGHPUT_OPTIMIZED=1
 export RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S="${RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S:-30}"
 
+# At Ray's 15 whatever else runs on a node takes the cores from replicas and learners.
+export RAY_worker_niceness="${RAY_worker_niceness:-0}"
+
 # The package is installed on the nodes; nothing is shipped with a job.
 export RAY_ENABLE_UV_RUN_RUNTIME_ENV=0
 export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"

@@ -76,7 +76,7 @@ def test_every_pod_template_passes_and_runs_as_nobody_special(
     assert template["spec"]["securityContext"]["runAsNonRoot"]
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
     assert container["resources"]["limits"]["memory"] == container["resources"]["requests"]["memory"]
-    assert {"RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_THROUGHPUT_OPTIMIZED"} <= {
+    assert {"RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_THROUGHPUT_OPTIMIZED", "RAY_worker_niceness"} <= {
         variable["name"] for variable in container["env"]
     }
 
