@@ -9,4 +9,7 @@ from serve_app.pipeline.greedy_slate import greedy_slate
 
 if __name__ == "__main__":
     warm_up()
-    greedy_slate(np.zeros(2), np.eye(2), np.zeros(2, dtype=np.int64), variety=0.5, max_per_creator=1, count=2)
+    nobody = np.zeros(2, dtype=np.int64)
+    greedy_slate(
+        np.zeros(2), np.eye(2), nobody, nobody, variety=0.5, repeat_cost=0.5, max_per_creator=1, count=2
+    )

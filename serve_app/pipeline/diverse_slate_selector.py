@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from messages.arrays import DoubleArray, IntArray
+from messages.arrays import DoubleArray, IdArray, IntArray
 from messages.identifiers import MISSING_KEY
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import ScoredCandidates
@@ -15,21 +15,25 @@ from serve_app.pipeline.top_score_selector import SlateSettings, by_falling_scor
 
 class DiverseSlateSettings(BaseModel):
     """quality: 1 orders by score alone, towards 0 by unlikeness alone. window: the best scores among which
-    the slate is composed. same_category: the share of likeness that the category decides, in [0, 1)."""
+    the slate is composed. same_category: the share of likeness that the category decides, in [0, 1).
+    repeat_cost: what a content loses for each of its category that is placed before it, in deviations of the
+    window's scores: people tire of sameness."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     quality: float = Field(0.85, gt=0, le=1)
     window: int = Field(150, ge=1)
     same_category: float = Field(0.3, ge=0, lt=1)
+    repeat_cost: float = Field(0.4, ge=0)
 
 
 class DiverseSlateSelector:
     """Greedy maximum a posteriori of a DPP (Chen et al., NeurIPS 2018, arXiv 1709.05135).
 
-    Maximizes quality * sum of scores + (1 - quality) * log det of the slate's likenesses. Scores enter in
-    units of their deviation in the window, so the knob means the same whatever the weights are. Likeness is
-    the cosine of retrieval vectors, mixed with a 1 where the categories are the same and a 0 where not.
+    Maximizes quality * (sum of scores - repeat_cost * pairs of one category) + (1 - quality) * log det of the
+    slate's likenesses. Scores enter in units of their deviation in the window, so the knobs mean the same
+    whatever the weights are. Likeness is the cosine of retrieval vectors, mixed with a 1 where the categories
+    are the same and a 0 where not; its determinant stops at the second of a kind, the cost goes on rising.
     """
 
     name = "diverse_slate"
@@ -55,13 +59,13 @@ class DiverseSlateSelector:
         quality = self._settings.quality
         scores = scored.scores[window]
         rewards = quality * (scores - scores.mean()) / (scores.std() + 1e-12)
-        keys, creators = np.unique(scored.candidates.creator_keys[window], return_inverse=True)
-        creators = np.where(keys[creators] == MISSING_KEY, -1, creators)
         return greedy_slate(
             rewards,
             self._likeness(scored, window),
-            creators,
+            _numbered(scored.candidates.creator_keys[window]),
+            _numbered(scored.contents.category_keys[window]),
             variety=1 - quality,
+            repeat_cost=quality * self._settings.repeat_cost,
             max_per_creator=self._max_per_creator,
             count=count,
         )
@@ -76,3 +80,9 @@ class DiverseSlateSelector:
         likeness: DoubleArray = (1 - share) * (vectors @ vectors.T) + share * same
         np.fill_diagonal(likeness, 1.0)
         return likeness
+
+
+def _numbered(keys: IdArray) -> IntArray:
+    """Return a number from 0 for each different key, -1 for MISSING_KEY, int64 [w]."""
+    different, numbers = np.unique(keys, return_inverse=True)
+    return np.where(different[numbers] == MISSING_KEY, -1, numbers)

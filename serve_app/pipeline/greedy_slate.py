@@ -16,23 +16,29 @@ def greedy_slate(
     rewards: DoubleArray,
     likeness: DoubleArray,
     creators: IntArray,
+    categories: IntArray,
     *,
     variety: float,
+    repeat_cost: float,
     max_per_creator: int,
     count: int,
 ) -> IntArray:
-    """Compose a slate: at each place what adds most to sum of rewards + variety * log det of likenesses.
+    """Compose a slate: at each place what adds most to sum of rewards + variety * log det of likenesses
+    - repeat_cost * pairs of one category.
 
     rewards: float64 [w]. likeness: float64 [w, w], positive semi-definite.
-    creators: int64 [w], numbers from 0, -1 for nobody known. A creator at the cap (0 for none) waits until
-    nobody else has anything left. Returns positions, int64 [count], count <= w, in the order of choice.
+    creators, categories: int64 [w], numbers from 0, -1 for none known. A creator at the cap (0 for none)
+    waits until nobody else has anything left. Returns positions, int64 [count], count <= w, in the order of
+    choice.
     Incremental Cholesky (Chen et al., NeurIPS 2018, arXiv 1709.05135): O(count^2 * w).
     """
     placed: IntArray = _compose(
         np.ascontiguousarray(rewards, dtype=np.float64),
         np.ascontiguousarray(likeness, dtype=np.float64),
         np.ascontiguousarray(creators, dtype=np.int64),
+        np.ascontiguousarray(categories, dtype=np.int64),
         variety,
+        repeat_cost,
         max_per_creator,
         count,
     )
@@ -41,13 +47,21 @@ def greedy_slate(
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _compose(
-    rewards: Any, likeness: Any, creators: Any, variety: Any, max_per_creator: Any, count: Any
+    rewards: Any,
+    likeness: Any,
+    creators: Any,
+    categories: Any,
+    variety: Any,
+    repeat_cost: Any,
+    max_per_creator: Any,
+    count: Any,
 ) -> Any:
     size = len(rewards)
     gains = np.diag(likeness).copy()  # the part of each content that what is placed does not say already
     factors = np.zeros((count, size))
     free = np.ones(size, dtype=np.bool_)
     shown = np.zeros(size, dtype=np.int64)  # by creator
+    repeated = np.zeros(size, dtype=np.int64)  # by category
     capped = max_per_creator > 0
     placed = np.empty(count, dtype=np.int64)
     for place in range(count):
@@ -58,6 +72,8 @@ def _compose(
                 if not free[index] or (capped and creator >= 0 and shown[creator] >= max_per_creator):
                     continue
                 worth = rewards[index] + variety * np.log(max(gains[index], _SMALLEST_GAIN))
+                if categories[index] >= 0:
+                    worth -= repeat_cost * repeated[categories[index]]
                 if best < 0 or worth > most:
                     best, most = index, worth
             if best < 0:
@@ -66,6 +82,8 @@ def _compose(
         free[best] = False
         if creators[best] >= 0:
             shown[creators[best]] += 1
+        if categories[best] >= 0:
+            repeated[categories[best]] += 1
         pivot = np.sqrt(max(gains[best], _SMALLEST_GAIN))
         for index in range(size):
             shared = likeness[best, index]

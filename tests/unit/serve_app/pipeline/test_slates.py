@@ -69,6 +69,30 @@ def test_the_quality_knob_weighs_scores_against_likeness(quality: float, expecte
     assert chosen(scored, selector.select(scored, 2)) == expected
 
 
+@pytest.mark.parametrize(("repeat_cost", "of_first"), [(0.0, 6), (0.7, 4)])
+def test_a_category_gives_way_the_sooner_the_more_of_it_is_placed(repeat_cost: float, of_first: int) -> None:
+    draws = np.random.default_rng(4)
+    contents = [content(f"c{index}", category="liked" if index < 8 else "other") for index in range(16)]
+    vectors = {c.content_id: draws.normal(size=3) for c in contents}
+    replica, scored = scored_of(contents, [1.0] * 8 + [0.0] * 8, vectors)
+    settings = DiverseSlateSettings(quality=0.99, same_category=0.0, repeat_cost=repeat_cost)
+    selector = DiverseSlateSelector(settings, SlateSettings(), replica)
+
+    names = chosen(scored, selector.select(scored, 6))
+
+    assert sum(int(name[1:]) < 8 for name in names) == of_first
+
+
+def test_contents_of_no_known_category_are_not_taken_for_one_kind() -> None:
+    contents = [content("a"), content("b"), content("c", category="k")]
+    replica, scored = scored_of(contents, [1.0, 0.9, 0.0], {"a": [1, 0, 0], "b": [0, 1, 0], "c": [0, 1, 1]})
+    settings = DiverseSlateSettings(quality=0.99, repeat_cost=50.0)
+
+    order = DiverseSlateSelector(settings, SlateSettings(), replica).select(scored, 2)
+
+    assert chosen(scored, order) == ["a", "b"]
+
+
 def test_with_equal_scores_unlikeness_decides() -> None:
     replica, scored = scored_of(TWINS, [0.7, 0.7, 0.7], TWIN_VECTORS)
     selector = DiverseSlateSelector(DiverseSlateSettings(quality=0.9), SlateSettings(), replica)
@@ -82,7 +106,7 @@ def test_the_greedy_slate_has_the_largest_determinant_step_by_step() -> None:
     contents = [content(f"c{index}", category=f"k{index % 3}") for index in range(12)]
     vectors = {c.content_id: draws.normal(size=3) for c in contents}
     replica, scored = scored_of(contents, draws.normal(size=12).tolist(), vectors)
-    settings = DiverseSlateSettings(quality=0.5, same_category=0.4)
+    settings = DiverseSlateSettings(quality=0.5, same_category=0.4, repeat_cost=0.2)
     selector = DiverseSlateSelector(settings, SlateSettings(max_per_creator=0), replica)
 
     units = np.array([vectors[c.content_id][:2] for c in contents], dtype=np.float32).astype(np.float64)
@@ -95,6 +119,7 @@ def test_the_greedy_slate_has_the_largest_determinant_step_by_step() -> None:
         objective = {
             index: 0.5 * rewards[[*expected, index]].sum()
             + 0.5 * np.linalg.slogdet(kernel[np.ix_([*expected, index], [*expected, index])])[1]
+            - 0.5 * 0.2 * (categories[expected] == categories[index]).sum()
             for index in range(12)
             if index not in expected
         }
