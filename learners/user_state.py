@@ -39,15 +39,15 @@ class UserState:
     """One person as the events tell it. Only `apply` changes anything.
 
     overall, recent: DecayedRates over everything, with the long and with the short half-life. categories,
-    creators: the same by key. session_started, last_event_time: epoch seconds, 0 before the first event.
-    num_sessions: begun so far, the open one too. session_seconds: the closed sessions' total.
-    session_contents: watchings ended in the open session; num_contents: ever. loads: see LoadTimes.
+    creators: the same by key, long; latest_categories: with one of hours. session_started, last_event_time:
+    epoch seconds, 0 before the first event. num_sessions: begun so far, the open one too. session_seconds:
+    the closed sessions' total. session_contents: watchings ended in the open one; num_contents: ever.
     """
 
     __slots__ = (
         "_blocked", "_followed", "_hidden", "_history", "_liked", "categories", "creators", "last_event_time",
-        "loads", "num_contents", "num_sessions", "overall", "recent", "session_contents", "session_seconds",
-        "session_started", "user_id",
+        "latest_categories", "loads", "num_contents", "num_sessions", "overall", "recent", "session_contents",
+        "session_seconds", "session_started", "user_id",
     )  # fmt: skip
 
     def __init__(self, user_id: str) -> None:
@@ -60,6 +60,7 @@ class UserState:
         self._hidden: dict[int, None] = {}
         self.categories = RatesByKey()
         self.creators = RatesByKey()
+        self.latest_categories = RatesByKey()
         self.overall = DecayedRates()
         self.recent = DecayedRates()
         self.session_started = 0.0
@@ -168,6 +169,8 @@ class UserState:
         self.recent.add(time, settings.recent_half_life_seconds, *sums)
         if category_key != MISSING_KEY:
             self.categories.add(category_key, settings.max_categories, time, half_life, *sums)
+            latest = settings.max_latest_categories, time, settings.latest_half_life_seconds, *sums
+            self.latest_categories.add(category_key, *latest)
         if creator_key != MISSING_KEY:
             self.creators.add(creator_key, settings.max_creators, time, half_life, *sums)
 
@@ -218,6 +221,7 @@ class UserState:
                 [self.session_started, self.last_event_time, self.num_sessions, self.session_seconds],
                 [self.session_contents, self.num_contents],
                 self.loads.as_tuple(),
+                self.latest_categories.to_wire(),
             ]
         )
 
@@ -225,7 +229,7 @@ class UserState:
     def from_bytes(cls, data: bytes) -> UserState:
         """Decode what `to_bytes` made. Raises MalformedMessageError."""
         wire = unpack(data)
-        if not isinstance(wire, list) or len(wire) not in (14, 15) or wire[0] != STATE_FORMAT:
+        if not isinstance(wire, list) or not 14 <= len(wire) <= 16 or wire[0] != STATE_FORMAT:
             raise MalformedMessageError(f"not a user state of format {STATE_FORMAT}")
         try:
             state = cls(wire[1])
@@ -239,9 +243,8 @@ class UserState:
             state.recent = DecayedRates(*wire[11])
             state.session_started, state.last_event_time, state.num_sessions, state.session_seconds = wire[12]
             state.session_contents, state.num_contents = wire[13]
-            state.loads = (
-                LoadTimes(*wire[14]) if len(wire) > 14 else LoadTimes()
-            )  # from before there were any
+            state.loads = LoadTimes(*wire[14]) if len(wire) > 14 else LoadTimes()  # older states end earlier
+            state.latest_categories = RatesByKey.from_wire(wire[15]) if len(wire) > 15 else RatesByKey()
         except (TypeError, ValueError, struct.error) as error:
             raise MalformedMessageError(f"not a user state: {error}") from error
         return state

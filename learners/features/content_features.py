@@ -10,12 +10,14 @@ import numpy as np
 from learners.features.rates import smoothed_rate
 from learners.features.schema import ENGAGE_PRIOR, LONG_VIEW_PRIOR, PAIR_DENSE_FEATURES
 from learners.user_state import UserState
+from learners.user_state_settings import DEFAULT_SETTINGS
 from messages.arrays import DoubleArray, FloatArray, IdArray, IntArray
 from messages.content import ContentColumns
 from messages.identifiers import MISSING_KEY
 
 NUM_DURATION_BUCKETS = 16
 _STRENGTH = 3.0
+_LATEST_STRENGTH = 1.5
 _PRIORS: DoubleArray = np.array([ENGAGE_PRIOR, LONG_VIEW_PRIOR])
 _MINUTE = 60.0
 _HOUR = 3_600.0
@@ -36,10 +38,13 @@ def pair_dense_features(
     category_keys, category_rows = state.categories.arrays()
     creator_keys, creator_rows = state.creators.arrays()
     table = _with_unknown(group_columns(np.concatenate([category_rows, creator_rows]), now))
+    latest_keys, latest_rows = state.latest_categories.arrays()
+    latest = _with_unknown(latest_columns(latest_rows, now))
     content_keys = contents.content_keys.tolist()
     return pair_columns(
         table[_row_of(category_keys, contents.category_keys)],
         table[_row_of(creator_keys, contents.creator_keys, first=len(category_keys))],
+        latest[_row_of(latest_keys, contents.category_keys)],
         state.overall.terminals,
         (
             _is_in(contents.creator_keys.tolist(), state.followed_creators),
@@ -58,6 +63,7 @@ def pair_dense_features(
 def pair_columns(
     category: DoubleArray,
     creator: DoubleArray,
+    latest: DoubleArray,
     terminals: float | DoubleArray,
     memberships: tuple[Any, Any, Any],
     own_rates: tuple[Any, Any],
@@ -69,9 +75,9 @@ def pair_columns(
 ) -> FloatArray:
     """Put the columns of PAIR_DENSE_FEATURES together, float32 [n, P].
 
-    category, creator: [n, 6] as from `group_columns`, zeros for one never met. memberships: creator followed,
-    content in history, content liked; own_rates: the person's engage and long-view rate. These, terminals and
-    now: of one person, or [n] each.
+    category, creator: [n, 6] as from `group_columns`, latest: [n, 3] as from `latest_columns`, zeros for one
+    never met. memberships: creator followed, content in history, content liked; own_rates: the person's
+    engage and long-view rate. These, terminals and now: of one person, or [n] each.
     """
     known = np.isfinite(durations)
     log_durations = np.where(known, np.log1p(np.where(known, durations, 0)) / 3 - 1, 0)
@@ -89,6 +95,7 @@ def pair_columns(
     columns[:, 18] = np.log1p(ages / _HOUR) / 6
     columns[:, 19] = np.minimum(num_tags, 10) / 5
     columns[:, 20] = same_languages
+    columns[:, 21:24] = latest
     return columns
 
 
@@ -122,6 +129,21 @@ def group_columns(rates: DoubleArray, now: float | DoubleArray) -> DoubleArray:
     table[:, 3] = np.log1p(terminals) / 3
     table[:, 4] = 1 / (1 + np.log1p(np.maximum(now - last_times, 0.0) / _MINUTE))
     table[:, 5] = terminals
+    return table
+
+
+def latest_columns(rates: DoubleArray, now: float | DoubleArray) -> DoubleArray:
+    """Turn a person's latest rates per category, float64 [g, 5] as in DecayedRates, into columns.
+
+    Engage rate, preference, log terminals: float64 [g, 3], faded up to `now` (one or g), so that a dislike
+    that was not tried again for hours is forgotten like any other taste of then.
+    """
+    elapsed = np.maximum(now - rates[:, 0], 0.0)
+    faded = rates * np.exp2(-elapsed / DEFAULT_SETTINGS.latest_half_life_seconds)[:, None]
+    table = np.empty((len(rates), 3))
+    table[:, 0] = smoothed_rate(faded[:, 2], faded[:, 1], ENGAGE_PRIOR, _LATEST_STRENGTH)
+    table[:, 1] = np.tanh(faded[:, 4] / 4)
+    table[:, 2] = np.log1p(faded[:, 1]) / 3
     return table
 
 

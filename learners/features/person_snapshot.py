@@ -39,12 +39,14 @@ PERSON_DTYPE = np.dtype(
         ("dense", "<f4", (NUM_USER_DENSE,)),
     ]
 )
-PAIR_DTYPE = np.dtype([("category", "<f8", (5,)), ("creator", "<f8", (5,)), ("flags", "u1", (5,))])
-"""The person's packed rates of the content's category and creator; flags: both known, creator followed,
-content in history, content liked."""
+PAIR_DTYPE = np.dtype(
+    [("category", "<f8", (5,)), ("creator", "<f8", (5,)), ("latest", "<f8", (5,)), ("flags", "u1", (6,))]
+)
+"""The person's packed rates of the content's category and creator, and the category's latest; flags: each of
+the first two known, creator followed, content in history, content liked, the third known."""
 
 _PERSON = struct.Struct(f"<2d{len(SHARED_ID_FEATURES)}Q{NUM_USER_DENSE}f")
-_PAIR = struct.Struct("<40s40s5B")
+_PAIR = struct.Struct("<40s40s40s6B")
 _LENGTHS = struct.Struct("<4H")
 _NOTHING = bytes(40)
 
@@ -100,18 +102,21 @@ def take_snapshot(
     """Take down what `assemble` would read of the state for these contents. now: epoch seconds."""
     history, liked, followed = state.engagements, state.liked_contents, state.followed_creators
     engaged = [key for key, viewed in history.items() if viewed]
-    categories, creators = state.categories, state.creators
+    categories, creators, latest = state.categories, state.creators, state.latest_categories
 
     def pair(content_key: int, creator_key: int, category_key: int) -> bytes:
         category, creator = categories.packed(category_key), creators.packed(creator_key)
+        category_latest = latest.packed(category_key)
         return _PAIR.pack(
             category or _NOTHING,
             creator or _NOTHING,
+            category_latest or _NOTHING,
             category is not None,
             creator is not None,
             creator_key in followed,
             content_key in history,
             content_key in liked,
+            category_latest is not None,
         )
 
     keys = zip(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from learners.features.assembly import content_language_keys, crossed, duration_bucket_keys
-from learners.features.content_features import group_columns, pair_columns, same_language
+from learners.features.content_features import group_columns, latest_columns, pair_columns, same_language
 from learners.features.person_snapshot import PAIR_DTYPE, PERSON_DTYPE, PersonSnapshot
 from learners.features.schema import DENSE_FEATURES, NUM_USER_DENSE, SHARED_ID_FEATURES
 from messages.arrays import AnyArray, DoubleArray, IntArray
@@ -40,6 +40,7 @@ def assemble_rows(
     dense[:, NUM_USER_DENSE:] = pair_columns(
         _groups(pairs["category"], flags[:, 0], now),
         _groups(pairs["creator"], flags[:, 1], now),
+        latest_columns(pairs["latest"], now) * flags[:, 5:6],
         people["terminals"],
         (flags[:, 2], flags[:, 3], flags[:, 4]),
         (user_dense[:, 0], user_dense[:, 1]),

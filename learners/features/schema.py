@@ -108,6 +108,9 @@ PAIR_DENSE_FEATURES: tuple[str, ...] = (
     "log_age",
     "num_tags",
     "same_language",
+    "latest_category_engage_rate",
+    "latest_category_preference",
+    "latest_category_log_terminals",
 )
 """One person beside one content, and what is fixed of the content: the other columns."""
 

@@ -11,13 +11,20 @@ from hypothesis import strategies as st
 from learners.user_state import UserState
 from learners.user_state_settings import DEFAULT_SETTINGS, UserStateSettings
 from learners.watch_outcome import ContentTraits
-from messages.codec import MalformedMessageError, pack
+from messages.codec import MalformedMessageError, pack, unpack
 from messages.events import EVENT_TYPES
 from messages.identifiers import key_of
 
 START = 1_700_000_000.0
 SMALL = UserStateSettings(
-    max_history=4, max_liked=3, max_categories=3, max_creators=3, max_followed=3, max_hidden=2, max_blocked=2
+    max_history=4,
+    max_liked=3,
+    max_categories=3,
+    max_latest_categories=3,
+    max_creators=3,
+    max_followed=3,
+    max_hidden=2,
+    max_blocked=2,
 )
 
 
@@ -119,6 +126,23 @@ def test_rates_count_terminals_and_fade_with_their_half_lives() -> None:
     assert state.recent.last_time == eve.time
 
 
+def test_what_is_liked_lately_fades_in_hours_and_the_long_run_does_not() -> None:
+    eve = Person()
+    eve.does("view", "cat", watch_duration=19.0)
+    eve.time += DEFAULT_SETTINGS.latest_half_life_seconds
+    state = eve.does("skip", "dog")
+    lately, ever = state.latest_categories[key_of("pets")], state.categories[key_of("pets")]
+    assert (lately.terminals, lately.engaged) == (pytest.approx(1.5), pytest.approx(0.5))
+    assert ever.terminals == pytest.approx(2, abs=0.02)
+
+
+def test_a_state_from_before_there_were_latest_categories_has_none() -> None:
+    state = Person().does("view", "cat")
+    older = UserState.from_bytes(pack(unpack(state.to_bytes())[:15]))
+    assert len(older.latest_categories) == 0
+    assert list(older.categories) == list(state.categories)
+
+
 def test_an_orphan_moves_what_does_not_need_the_content() -> None:
     state = Person().does("view", "cat", known=False)
     assert state.history.tolist() == keys("cat")
@@ -168,6 +192,7 @@ def test_everything_is_bounded_and_forgets_the_oldest() -> None:
     state = eve.state
     assert state.history.tolist() == keys("6", "7", "8", "9")
     assert list(state.categories) == list(state.creators) == keys("7", "8", "9")
+    assert list(state.latest_categories) == keys("7", "8", "9")
     assert list(state.followed_creators) == keys("7", "8", "9")
     assert list(state.hidden_contents) == keys("8", "9")
 

@@ -147,6 +147,16 @@ def test_recency_falls_with_time() -> None:
     assert dense(soon, "log_seconds_since_event")[0] < dense(late, "log_seconds_since_event")[0]
 
 
+def test_a_dislike_of_lately_is_forgotten_while_nothing_of_the_category_is_shown() -> None:
+    state = watched(1, 2, 3, skipped=(1, 2, 3))
+    soon, late = features_of(state, content(9)), features_of(state, content(9), now=NOW + 86_400)
+    for name in ("latest_category_engage_rate", "latest_category_preference"):
+        assert pair(soon, name)[0] < 10 * pair(late, name)[0] < 0
+    terminals = "latest_category_log_terminals"
+    assert pair(soon, terminals)[0] > 10 * pair(late, terminals)[0] > 0
+    assert pair(soon, "category_engage_rate")[0] == pair(late, "category_engage_rate")[0]
+
+
 def test_follows_seen_and_liked_are_marked() -> None:
     state = watched(1)
     state.apply({"event_type": "like", "content_id": "c1"}, NOW, None)
