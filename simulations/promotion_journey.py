@@ -1,9 +1,10 @@
 """Models on a running system while simulated people scroll: a better one, a worse one, one that goes bad.
 
-The simulator knows which is which: production begins at rates at which it hardly learns, the better
-candidate learns as it should, the worse one begins knowing nothing and learns nothing, and in the end
-production's rates are multiplied so that it falls apart. All decisions are the rules' own; only the worse one
-is put before people by hand, since as a shadow its predictions would have stopped it.
+The simulator knows which is which: production begins with rows so large that its order is chance, and hardly
+learns; the better candidate begins and learns as it should, and learns the whole stream; the worse one is
+what production was at first; and in the end production's rates are multiplied so that it falls apart. All
+decisions are the rules' own; only the worse one is put before people by hand, since as a shadow its
+predictions would have stopped it.
 """
 
 from __future__ import annotations
@@ -50,17 +51,17 @@ class PromotionJourney:
         self,
         http: httpx.AsyncClient,
         learning: dict[str, Any],
-        standing_still: dict[str, Any],
+        guessing: dict[str, Any],
         *,
         patience_seconds: float,
         warm_up_seconds: float = 15.0,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """learning, standing_still: `model` sections of training settings, with rates as they should be, and
-        of next to nothing."""
+        """learning, guessing: `model` sections of training settings, as they should be, and of a model whose
+        order is chance."""
         self._http = http
         self._learning = learning
-        self._standing_still = standing_still
+        self._guessing = guessing
         self._patience = patience_seconds
         self._warm_up_seconds = warm_up_seconds
         self._say = say
@@ -85,10 +86,10 @@ class PromotionJourney:
 
     async def _steps(self) -> JourneyReport:
         await asyncio.sleep(self._warm_up_seconds)
-        await self._create("better", self._learning, copy=True)
+        await self._create("better", self._learning)
         await self._until("better_to_canary", "better", "canary")
         await self._until("better_to_production", "better", "production")
-        await self._create("worse", self._standing_still, copy=False)
+        await self._create("worse", self._guessing)
         await self._post("/v1/models/worse/canary", {"by": BY, "why": "to see it stopped"})
         await self._until("worse_stopped", "worse", "stopped")
         await asyncio.sleep(self._warm_up_seconds)  # guardrails compare with how it was before
@@ -107,8 +108,9 @@ class PromotionJourney:
             asking.cancel()
         return self.report
 
-    async def _create(self, model_id: str, model: dict[str, Any], *, copy: bool) -> None:
-        body = {"settings": {"model": model}, "copy_weights": copy, "by": BY}
+    async def _create(self, model_id: str, model: dict[str, Any]) -> None:
+        """Create a model that begins with first values: rows of other sizes cannot be taken over."""
+        body = {"settings": {"model": model}, "copy_weights": False, "by": BY}
         await self._ask("PUT", f"/v1/models/{model_id}", body)
 
     async def _until(self, step: str, model_id: str, stage: str, or_lineage: str | None = None) -> float:
