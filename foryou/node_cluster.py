@@ -20,6 +20,8 @@ _START_SECONDS = 300.0
 _COMMAND_SECONDS = 300.0
 _OBJECT_STORE_BYTES = 150_000_000
 _CPUS = 2
+_WORDS = 2_000
+"""Of a log, that an error repeats."""
 HEAD = "head"
 
 
@@ -67,7 +69,7 @@ class NodeCluster:
         if name == HEAD:
             # Left of a head that was killed, it makes Ray take the workers' raylets, which name its address
             # and are seen from here, for that head, and not start: a machine of one's own shows it none.
-            (self._folder / "ray" / "ray_current_cluster").unlink(missing_ok=True)
+            (self._home(name) / "ray" / "ray_current_cluster").unlink(missing_ok=True)
         with log.open("wb") as output:
             process = subprocess.Popen(
                 node.command(str(_START_NODE), kind, *roles),
@@ -78,7 +80,7 @@ class NodeCluster:
             )
         while "Ray runtime started" not in (said := log.read_text()):
             if process.poll() is not None or time.monotonic() - began > _START_SECONDS:
-                raise NodeError(f"node {name} did not start: {said}")
+                raise NodeError(f"node {name} did not start: {said[-_WORDS:]}\n{self._last_words(name)}")
             time.sleep(0.1)
         return time.monotonic() - began
 
@@ -126,6 +128,19 @@ class NodeCluster:
                 return by_address[found["address"]]
         raise NodeError(f"{part} runs on no node")
 
+    def _home(self, name: str) -> Path:
+        """Return the folder that a node has to itself, as it would on a machine of its own: a head that comes
+        back keeps its session's name, and must not find the sockets of others there."""
+        home = self._folder / name
+        home.mkdir(exist_ok=True)
+        return home
+
+    def _last_words(self, name: str) -> str:
+        """Return what Ray's own processes died of, where they say so."""
+        logs = (self._home(name) / "ray" / "session_latest" / "logs").glob("[gr]*.out")
+        lines = [line for log in sorted(logs) for line in log.read_text(errors="replace").splitlines()]
+        return "\n".join(line for line in lines if "Check failed" in line)
+
     def _environment_of(self, name: str) -> dict[str, str]:
         """HAProxy's files lie in a folder of each node's id there: the path must be short too."""
         haproxy = self._folder / "h"
@@ -135,7 +150,7 @@ class NodeCluster:
             "RAY_PORT": _RAY_PORT,
             "RAY_HEAD_IP": self._nodes[HEAD].address,
             "NODE_ADDRESS": self._nodes[name].address,
-            "RAY_TMPDIR": str(self._folder),
+            "RAY_TMPDIR": str(self._home(name)),
             "CLUSTER_SECRETS": str(self._folder),
             "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
             "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
