@@ -7,7 +7,7 @@ from monitoring.alert_rules import AlertRule
 MODEL_HEALTH: tuple[AlertRule, ...] = (
     AlertRule(
         name="loss_rises",
-        metric="progressive_loss",
+        metric="normalized_loss",
         window_seconds=30,
         deviation=0.2,
         baseline_seconds=1800,
@@ -45,7 +45,8 @@ MODEL_HEALTH: tuple[AlertRule, ...] = (
 )
 """Guardrails of canary and production: a model for which one fires goes back.
 
-progressive_loss: nats, of rows before they were learned: a learning rate gone wrong shows there first.
+normalized_loss: of rows before they were learned, by what the rates alone would lose: a learning rate gone
+wrong shows there first, while a promotion, after which people see and do other things, does not.
 calibration: promised by happened, of engage. error_rate: of requests that the model answered.
 """
 

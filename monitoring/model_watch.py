@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from messages.arrays import ByteArray, FloatArray
-from messages.examples import HEAD_INDEX, LabelKind
+from messages.arrays import ByteArray, FloatArray, IntArray
+from messages.examples import HEAD_INDEX, HEADS, LabelKind
 from messages.promises import Promises
 from monitoring.alert_rules import AlertChange, AlertEvaluator, AlertRule, AlertState
 from monitoring.progressive_metrics import Calibration
@@ -21,6 +21,20 @@ _CALIBRATION_HALF_LIFE = 5_000.0
 _SURE = np.array([LabelKind.OBSERVED_NEGATIVE, LabelKind.OBSERVED_POSITIVE], dtype=np.uint8)
 
 
+def normalized_loss(loss: float, happened: IntArray) -> float:
+    """Return a summed loss by that of promising every head's own rate, to everybody (normalized entropy: He
+    et al., "Practical lessons from predicting clicks on ads at Facebook", ADKDD 2014); NaN where nothing was
+    uncertain.
+
+    loss: nats. happened: int64 [2, heads], negatives and positives. Another feed has other rates, and with
+    them another loss, which says nothing of the model.
+    """
+    counts = happened.astype(np.float64)
+    shares = counts / np.maximum(counts.sum(axis=0), 1.0)
+    entropy = -float((counts * np.log(np.where(shares > 0, shares, 1.0))).sum())
+    return loss / entropy if entropy > 0 else float("nan")
+
+
 class ModelWatch:
     """The health of one group: what its promises were worth and how it ranked, looked at now and then."""
 
@@ -29,6 +43,8 @@ class ModelWatch:
         self._calibration = Calibration(_CALIBRATION_HALF_LIFE)
         self._losses = 0.0
         self._num_losses = 0
+        self._happened = np.zeros((2, len(HEADS)), dtype=np.int64)
+        """Of each head: how often it did not come about, and how often it did."""
         self._answers = 0
         self._failures = 0
         self._milliseconds: list[float] = []
@@ -40,6 +56,7 @@ class ModelWatch:
         losses, numbers = row_losses(promises.labels, promises.probabilities)
         self._losses += float(losses.sum())
         self._num_losses += int(numbers.sum())
+        self._happened += [(promises.labels == kind).sum(axis=0) for kind in _SURE]
         labels = promises.labels[:, _ENGAGE]
         sure = np.isin(labels, _SURE)
         self._calibration.add(
@@ -62,11 +79,13 @@ class ModelWatch:
         nan = float("nan")
         self.values = {
             "progressive_loss": self._losses / self._num_losses if self._num_losses else nan,
+            "normalized_loss": normalized_loss(self._losses, self._happened),
             "calibration": self.calibration if self._num_losses else nan,
             "error_rate": self._failures / self._answers if self._answers else nan,
             "latency_p95_ms": float(np.quantile(self._milliseconds, 0.95)) if self._milliseconds else nan,
         }
         self._losses, self._num_losses = 0.0, 0
+        self._happened[:] = 0
         self._answers, self._failures, self._milliseconds = 0, 0, []
         self._evaluator.add(now, self.values)
         return self._evaluator.evaluate(now)

@@ -23,7 +23,8 @@ class KpiMetrics:
         )
         self.model_health = Gauge(
             "foryou_model_health",
-            "What guardrails look at: progressive_loss, calibration, error_rate, latency_p95_ms.",
+            "What guardrails look at: normalized_loss, calibration, error_rate, latency_p95_ms; and "
+            "progressive_loss.",
             ["group", "metric"],
             registry=registry,
         )

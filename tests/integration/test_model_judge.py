@@ -29,7 +29,7 @@ SETTINGS = ModelsSettings(
     health=(
         AlertRule(
             name="loss_rises",
-            metric="progressive_loss",
+            metric="normalized_loss",
             window_seconds=5,
             deviation=0.2,
             baseline_seconds=60,

@@ -19,7 +19,7 @@ DEPLOY = Path(__file__).parents[3] / "deploy"
 DASHBOARDS = sorted((DEPLOY / "grafana").glob("*.json"))
 RULES = sorted((DEPLOY / "prometheus").glob("*.yml"))
 RETENTION = {"retention_d1", "retention_d7"}
-HEALTH = {"progressive_loss", "calibration", "error_rate", "latency_p95_ms"}
+HEALTH = {"progressive_loss", "normalized_loss", "calibration", "error_rate", "latency_p95_ms"}
 
 
 def exported() -> set[str]:

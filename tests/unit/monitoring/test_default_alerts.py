@@ -13,7 +13,7 @@ def rolled_back_after(losses: list[float]) -> float | None:
     model = ModelLifecycle(Stage.PRODUCTION, 0.0, PromotionSettings())
     for second, loss in enumerate(losses):
         now = float(second)
-        evaluator.add(now, {"progressive_loss": loss, "calibration": 1.0, "error_rate": 0.0})
+        evaluator.add(now, {"normalized_loss": loss, "calibration": 1.0, "error_rate": 0.0})
         evaluator.evaluate(now)
         _, transition = model.consider(ProductionEvidence(now, health_of(evaluator.readings(now))), now)
         if transition is not None:

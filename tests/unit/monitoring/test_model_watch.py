@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 
 from messages.examples import HEADS, LabelKind
 from messages.promises import Promises, row_keys_of
 from monitoring.alert_rules import AlertRule
-from monitoring.model_watch import ModelWatch, PairedShadow
+from monitoring.model_watch import ModelWatch, PairedShadow, normalized_loss
 from monitoring.shadow_comparison import ShadowComparison
 from tests.unit.monitoring.event_log import START, message_of, random_log
 
 RULES = (
     AlertRule(
         name="loss_rises",
-        metric="progressive_loss",
+        metric="normalized_loss",
         window_seconds=5,
         deviation=0.2,
         baseline_seconds=60,
@@ -49,6 +50,24 @@ def test_a_model_that_gets_worse_fires_and_says_since_when() -> None:
     bad_since = watch.bad_since(40.0)
     assert bad_since is not None
     assert 24 < bad_since < 30
+
+
+def test_people_who_do_other_things_do_not_make_a_model_ill() -> None:
+    watch = ModelWatch(RULES)
+    for second in range(30):
+        watch.add(promises(0.05, rows=2_000, engaged=0.05))
+        assert watch.look(float(second)) == []
+    before = watch.values
+    for second in range(30, 40):
+        watch.add(promises(0.4, rows=2_000, engaged=0.4))
+        assert watch.look(float(second)) == []
+    assert watch.values["progressive_loss"] > 3 * before["progressive_loss"]
+    assert watch.values["normalized_loss"] == pytest.approx(before["normalized_loss"])
+    assert before["normalized_loss"] == pytest.approx(1.0), "it promises the rate, and no more"
+
+
+def test_a_loss_where_nothing_was_uncertain_is_not_normalized() -> None:
+    assert np.isnan(normalized_loss(3.0, np.array([[0, 5], [7, 0]])))
 
 
 def test_a_model_that_says_nothing_is_not_called_ill() -> None:
