@@ -78,17 +78,18 @@ class NodeNetwork:
         _run("ip", "link", "set", self._link, "master", _BRIDGE, "up")
 
     def kill(self) -> int:
-        """SIGKILL all that runs on this node, at once; returns how many processes that were."""
-        processes = [process for process in self._processes() if process.pid != self._holder.pid]
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGKILL)
-        psutil.wait_procs(processes, timeout=_GONE_SECONDS)
-        return len(processes)
+        """SIGKILL all that runs on this node, and what was starting just then; returns how many that were."""
+        killed = 0
+        while processes := [process for process in self._processes() if process.pid != self._holder.pid]:
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGKILL)
+            _, left = psutil.wait_procs(processes, timeout=_GONE_SECONDS)
+            killed += len(processes) - len(left)
+        return killed
 
     def close(self) -> None:
-        while self.kill():
-            continue  # what was starting just then
+        self.kill()
         self._holder.kill()
         self._holder.wait()
 
