@@ -39,7 +39,9 @@ class ContentIndex:
     ) -> None:
         self.dimension = dimension
         self.recent_queries: deque[FloatArray] = deque(maxlen=_RECENT_QUERIES)
-        """What was searched for last, float32 [dimension] each."""
+        """What people were searched for with last, float32 [dimension] each."""
+        self.recent_anchors: deque[FloatArray] = deque(maxlen=_RECENT_QUERIES)
+        """Whose like was searched for last, likewise."""
         self._settings = settings or ContentIndexSettings()
         self._flat = faiss.IndexFlatIP(dimension)
         self._present = np.zeros(0, dtype=np.uint8)  # a bit a row
@@ -51,6 +53,7 @@ class ContentIndex:
             self._inverted = like._inverted.empty_copy()
             self._num_trained = like._num_trained
             self.recent_queries = like.recent_queries.copy()
+            self.recent_anchors = like.recent_anchors.copy()
 
     def __len__(self) -> int:
         return self._num_present
@@ -101,10 +104,24 @@ class ContentIndex:
         more, and inner products float32 [q, count].
         """
         self.recent_queries.append(queries[0])
+        probes = 0 if self._inverted is None else self._inverted.num_probes
+        return self._search(queries, count, excluded, probes)
+
+    def search_alike(
+        self, vectors: FloatArray, count: int, excluded: IntArray
+    ) -> tuple[IntArray, FloatArray]:
+        """Do the same for vectors of contents, whose like lies around them: fewer lists need a look."""
+        self.recent_anchors.append(vectors[0])
+        probes = 0 if self._inverted is None else self._inverted.num_probes_alike
+        return self._search(vectors, count, excluded, probes)
+
+    def _search(
+        self, queries: FloatArray, count: int, excluded: IntArray, num_probes: int
+    ) -> tuple[IntArray, FloatArray]:
         if self._inverted is None or self._num_present == 0 or count == 0:
             return self.search_exact(queries, count, excluded)
         allowed = self._allowed(excluded) if len(excluded) else None
-        rows, products = self._inverted.search(queries, count, allowed)
+        rows, products = self._inverted.search(queries, count, allowed, num_probes)
         if (rows[:, -1] < 0).any():  # the probed lists hold too few: far apart, or nearly all excluded
             return self.search_exact(queries, count, excluded)
         return rows, products

@@ -75,8 +75,11 @@ class IndexKeeper:
             await self._aside(rebuild.train, await self._copies(index, rebuild.sample_rows))
             for rows, vectors in index.copies(rebuild.rows):
                 await self._aside(rebuild.add, rows, vectors)
-            queries = np.array(list(index.recent_queries), dtype=np.float32).reshape(-1, index.dimension)
-            recall = await self._aside(rebuild.calibrate, queries)
+            queries, anchors = (
+                np.array(list(asked), dtype=np.float32).reshape(-1, index.dimension)
+                for asked in (index.recent_queries, index.recent_anchors)
+            )
+            recall = await self._aside(rebuild.calibrate, queries, anchors)
             if not rebuild.is_worth_it:
                 index.refuse_rebuild()
                 logger.warning(

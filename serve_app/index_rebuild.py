@@ -70,22 +70,32 @@ class IndexRebuild:
         assert self.index is not None
         return self.index.num_probes, self.index.num_lists
 
-    def calibrate(self, queries: FloatArray) -> float:
-        """Probe more lists until these queries find what they should; return the recall reached.
+    def calibrate(self, queries: FloatArray, anchors: FloatArray | None = None) -> float:
+        """Probe more lists until these queries find what they should; return the recall reached by people's.
 
-        queries: float32 [q, dimension], such as are asked; [0, ...] leaves the number of lists as it is.
+        queries, anchors: float32 [q, dimension], such as people and contents are searched for with; of none
+        the number of lists stays as it is.
         """
         assert self.index is not None
-        recall = float("nan")
-        if len(queries):
-            true, _ = self.index.search(queries, TRUE_TOP, None, self.index.num_lists)
-            for probes in _doubling(_FIRST_PROBES, self.index.num_lists):
-                self.index.num_probes = probes
-                found, _ = self.index.search(queries, FOUND_TOP, None)
-                recall = recall_of(true, found)
-                if recall >= self._settings.min_recall:
-                    break
+        self.index.num_probes, recall = self._probes_for(queries)
+        self.index.num_probes_alike = self.index.num_probes
+        if anchors is not None and len(anchors):
+            self.index.num_probes_alike, _ = self._probes_for(anchors)
         return recall
+
+    def _probes_for(self, queries: FloatArray) -> tuple[int, float]:
+        """Return how many lists these queries need, and the recall reached with them."""
+        index, recall = self.index, float("nan")
+        assert index is not None
+        if not len(queries):
+            return index.num_probes, recall
+        true, _ = index.search(queries, TRUE_TOP, None, index.num_lists)
+        for probes in _rising(_FIRST_PROBES, index.num_lists):
+            found, _ = index.search(queries, FOUND_TOP, None, probes)
+            recall = recall_of(true, found)
+            if recall >= self._settings.min_recall:
+                break
+        return probes, recall
 
 
 def recall_of(true: IntArray, found: IntArray) -> float:
@@ -98,8 +108,9 @@ def recall_of(true: IntArray, found: IntArray) -> float:
     return float(np.mean(shares)) if shares else 1.0
 
 
-def _doubling(first: int, last: int) -> Iterator[int]:
+def _rising(first: int, last: int) -> Iterator[int]:
+    """Yield numbers of lists, each a quarter more than the one before."""
     while first < last:
         yield first
-        first *= 2
+        first = first * 5 // 4
     yield last

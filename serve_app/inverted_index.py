@@ -42,6 +42,8 @@ class InvertedIndex:
     def __init__(self, centroids: FloatArray, num_probes: int) -> None:
         self.centroids = centroids
         self.num_probes = num_probes
+        self.num_probes_alike = num_probes
+        """Of a search by a content's own vector."""
         num_lists, dimension = centroids.shape
         self._nearest = faiss.IndexFlatL2(dimension)
         self._nearest.add(centroids)
@@ -58,7 +60,9 @@ class InvertedIndex:
 
     def empty_copy(self) -> InvertedIndex:
         """Return an index of the same lists with nothing in it."""
-        return InvertedIndex(self.centroids, self.num_probes)
+        copy = InvertedIndex(self.centroids, self.num_probes)
+        copy.num_probes_alike = self.num_probes_alike
+        return copy
 
     def put(self, rows: IntArray, vectors: FloatArray) -> None:
         """Add or replace vectors, float32 [n, dimension]; rows are unique."""

@@ -52,7 +52,7 @@ class SimilarToLikedSource:
         queries[:, -1] = 0.0  # the bias says how much everybody likes it, nothing about likeness
         # Twice as many as wanted: the search prefers long vectors, likeness is the angle alone.
         count = 2 * -(-self._settings.num_candidates // len(anchors))
-        rows, products = state.index.search(queries, count, np.concatenate([request.excluded, anchors]))
+        rows, products = state.index.search_alike(queries, count, np.concatenate([request.excluded, anchors]))
         because = np.repeat(state.contents.content_keys[anchors], count)
         rows, products = rows.ravel(), products.ravel()
         found = rows >= 0

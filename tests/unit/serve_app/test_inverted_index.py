@@ -114,6 +114,23 @@ def test_lists_are_probed_until_recall_is_reached_and_it_holds_for_other_queries
     assert recall_of(true, found) >= 0.96
 
 
+def test_what_is_like_a_content_is_found_in_fewer_lists(clustered) -> None:
+    index = ContentIndex(clustered.shape[1], ContentIndexSettings(exact_up_to=1_000, min_recall=0.98))
+    index.put(np.arange(len(clustered)), clustered)
+    people = np.random.default_rng(3).normal(size=(48, clustered.shape[1])).astype(np.float32)
+    rebuild = rebuild_begun(index)
+    rebuild.calibrate(people, queries_like(clustered, 48, seed=1))
+    list(index.finish_rebuild())
+
+    anchors = queries_like(clustered, 100, seed=2)
+    true, _ = index.search_exact(anchors, TRUE_TOP, NONE)
+    found, _ = index.search_alike(anchors, FOUND_TOP, NONE)
+
+    assert index.inverted is not None
+    assert index.inverted.num_probes_alike < index.inverted.num_probes
+    assert recall_of(true, found) >= 0.96
+
+
 def test_changes_during_a_training_are_in_the_lists_at_its_end(clustered) -> None:
     index = ContentIndex(clustered.shape[1], ContentIndexSettings(exact_up_to=100))
     index.put(np.arange(1_000), clustered[:1_000])
