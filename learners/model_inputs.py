@@ -156,12 +156,10 @@ def lay_out(
     dense: Array, counters: Array, embedding: Embedding, layout: InputLayout, operations: Operations
 ) -> ModelInputs:
     """Put rows and numbers in their places. dense: [n, D]. counters: [n, C]."""
-    shared_rows = _rows(embedding, SHARED_ID_FEATURES, SHARED_BAG_FEATURES)
-    shared_dense = dense[: len(shared_rows[0]), :NUM_USER_DENSE]
-    shared = operations.concatenate([*shared_rows, shared_dense])
-    own = operations.concatenate(
-        [*_rows(embedding, CONTENT_ID_FEATURES, CONTENT_BAG_FEATURES), dense[:, NUM_USER_DENSE:], counters]
-    )
+    rows = shared_rows(embedding)
+    shared = operations.concatenate([*rows, dense[: len(rows[0]), :NUM_USER_DENSE]])
+    own_rows = _rows(embedding, CONTENT_ID_FEATURES, CONTENT_BAG_FEATURES)
+    own = operations.concatenate([*own_rows, dense[:, NUM_USER_DENSE:], counters])
     return network_inputs(shared, own, layout)
 
 
@@ -184,6 +182,11 @@ def lay_out_user(embedding: Embedding, operations: Operations) -> UserInputs:
     user = embedding.rows(USER_SLOT, ("user",))
     taste = embedding.pooled(CATEGORY_SLOT, "preferred_categories")
     return UserInputs(history=history[:, :-1], shared=operations.concatenate([user, taste]))
+
+
+def shared_rows(embedding: Embedding) -> list[Array]:
+    """Look up the rows that stand in `shared`, side by side, [s, ...] each."""
+    return _rows(embedding, SHARED_ID_FEATURES, SHARED_BAG_FEATURES)
 
 
 def _rows(embedding: Embedding, id_features: tuple[str, ...], bag_features: tuple[str, ...]) -> list[Array]:

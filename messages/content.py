@@ -57,7 +57,8 @@ class ContentFacts:
 class ContentColumns:
     """n contents in the form that features are computed from.
 
-    content_ids: the names, for answers. *_keys: uint64 [n]; MISSING_KEY where unknown. tags: their keys,
+    content_ids, creator_ids, categories: the names, for answers; empty lists among candidates, of whom only
+    the keys are needed. *_keys: uint64 [n]; MISSING_KEY where unknown. tags: their keys,
     hashtags of the description among them.
     durations: seconds, float32 [n], NaN where unknown. upload_times: epoch seconds, float64 [n]. audience: on
     the way from the catalogue to replicas; None behind them, where it has been heeded.
@@ -104,9 +105,9 @@ class ContentColumns:
 
     def take(self, rows: IntArray) -> ContentColumns:
         return ContentColumns(
-            content_ids=[self.content_ids[row] for row in rows],
-            creator_ids=[self.creator_ids[row] for row in rows],
-            categories=[self.categories[row] for row in rows],
+            content_ids=_taken(self.content_ids, rows),
+            creator_ids=_taken(self.creator_ids, rows),
+            categories=_taken(self.categories, rows),
             content_keys=self.content_keys[rows],
             creator_keys=self.creator_keys[rows],
             category_keys=self.category_keys[rows],
@@ -165,6 +166,10 @@ class ContentColumns:
             durations=wire["durations"],
             upload_times=wire["upload_times"],
         )
+
+
+def _taken(names: list[str], rows: IntArray) -> list[str]:
+    return [names[row] for row in rows] if names else []
 
 
 @dataclass(frozen=True, slots=True)

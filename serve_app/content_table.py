@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from messages.arrays import BoolArray, DoubleArray, IdArray, IntArray
@@ -111,10 +113,15 @@ class ContentTable:
 
     def take(self, rows: IntArray) -> ContentColumns:
         """Return the facts of contents, by row number, as copies."""
+        names = {name: names.values[rows].tolist() for name, names in self._names.items()}
+        return replace(self.take_unnamed(rows), **names)
+
+    def take_unnamed(self, rows: IntArray) -> ContentColumns:
+        """Return the same without names, whose lists are empty: they lie all over the memory."""
         return ContentColumns(
-            content_ids=self._names["content_ids"].values[rows].tolist(),
-            creator_ids=self._names["creator_ids"].values[rows].tolist(),
-            categories=self._names["categories"].values[rows].tolist(),
+            content_ids=[],
+            creator_ids=[],
+            categories=[],
             content_keys=self._keys["content_keys"].values[rows],
             creator_keys=self._keys["creator_keys"].values[rows],
             category_keys=self._keys["category_keys"].values[rows],

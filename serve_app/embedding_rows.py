@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from messages.arrays import FloatArray, IdArray
+from messages.features import IdBags
 from messages.updates import Rows
 from parameter_server.cuckoo_index import CuckooIndex
 from parameter_server.initializers import fill_initial, slot_seed
@@ -48,16 +49,53 @@ class EmbeddingRows:
     def read(self, ids: IdArray) -> FloatArray:
         """Return a fresh float32 [m, dimension]; ids may repeat."""
         values = np.empty((len(ids), self.dimension), dtype=np.float32)
-        found = self._index.find(ids)
-        _gather(found, self._values.values, kernel_input(ids, np.uint64), self._seed, self._scale, values)
+        self.copy(ids, values, 0)
         return values
+
+    def copy(self, ids: IdArray, into: FloatArray, column: int) -> None:
+        """Write the row of each id into a row of `into`, float32 [m, w], from `column` on."""
+        found = self._index.find(ids)
+        _copy(found, self._values.values, kernel_input(ids, np.uint64), self._seed, self._scale, into, column)
+
+    def copy_means(self, bags: IdBags, into: FloatArray, column: int) -> None:
+        """Write the mean of each bag's rows, zeros for an empty bag. bags: m of them."""
+        ids = kernel_input(bags.values, np.uint64)
+        rows = self._values.values
+        _copy_means(self._index.find(ids), rows, ids, bags.offsets, self._seed, self._scale, into, column)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _gather(found: Any, rows: Any, ids: Any, seed: Any, scale: Any, values: Any) -> None:
+def _copy(found: Any, rows: Any, ids: Any, seed: Any, scale: Any, into: Any, column: Any) -> None:
     """Copy each row that was found; write the initial value of each other."""
+    width = rows.shape[1]
     for index in range(len(found)):
         if found[index] < 0:
-            fill_initial(ids[index], seed, scale, values[index])
+            fill_initial(ids[index], seed, scale, into[index, column : column + width])
         else:
-            values[index] = rows[found[index]]
+            row = found[index]
+            for offset in range(width):
+                into[index, column + offset] = rows[row, offset]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _copy_means(
+    found: Any, rows: Any, ids: Any, offsets: Any, seed: Any, scale: Any, into: Any, column: Any
+) -> None:
+    width = rows.shape[1]
+    initial = np.empty(width, dtype=np.float32)
+    for bag in range(len(offsets) - 1):
+        start, end = offsets[bag], offsets[bag + 1]
+        for offset in range(width):
+            into[bag, column + offset] = 0
+        for place in range(start, end):
+            if found[place] < 0:
+                fill_initial(ids[place], seed, scale, initial)
+                for offset in range(width):
+                    into[bag, column + offset] += initial[offset]
+            else:
+                for offset in range(width):
+                    into[bag, column + offset] += rows[found[place], offset]
+        if end > start:
+            count = np.float32(end - start)
+            for offset in range(width):
+                into[bag, column + offset] /= count

@@ -9,6 +9,7 @@ import numpy as np
 
 from messages.arrays import FloatArray, IdArray, IntArray
 from messages.content import ContentColumns
+from messages.features import IdBags
 from messages.impressions import ModelVersion
 from messages.updates import CounterRows, ModelDelta, Position, Rows
 from serve_app.content_index import ContentIndex
@@ -92,6 +93,14 @@ class ModelReplica:
         """Look rows up, float32 [m, dimension]; missing ones read as their initial values."""
         return self._state.embeddings[slot].read(ids)
 
+    def copy_rows(self, slot: str, ids: IdArray, into: FloatArray, column: int) -> None:
+        """Write the rows of n ids into the columns of `into`, float32 [n, w], from `column` on."""
+        self._state.embeddings[slot].copy(ids, into, column)
+
+    def copy_means(self, slot: str, bags: IdBags, into: FloatArray, column: int) -> None:
+        """Write the mean row of each of n bags likewise; zeros for an empty one."""
+        self._state.embeddings[slot].copy_means(bags, into, column)
+
     def counters_of(self, keys: IdArray) -> CounterRows:
         """Return the counters of contents by key; zeros for those that nobody watched."""
         return self._state.counters.read(keys)
@@ -99,6 +108,10 @@ class ModelReplica:
     def contents(self, rows: IntArray) -> ContentColumns:
         """Return the facts of contents by row number."""
         return self._state.contents.take(rows)
+
+    def unnamed_contents(self, rows: IntArray) -> ContentColumns:
+        """Return the same without the names, which only what is shown needs."""
+        return self._state.contents.take_unnamed(rows)
 
     def apply(self, delta: ModelDelta) -> Iterator[int]:
         """Check a delta, then apply it slice by slice: each step changes up to SLICE_ROWS rows and yields how

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from learners.features.content_features import NUM_DURATION_BUCKETS, duration_buckets, pair_dense_features
+from learners.features.content_features import pair_dense_features
 from learners.features.counter_features import counter_features
-from learners.features.schema import DENSE_FEATURES, NUM_USER_DENSE
+from learners.features.request_features import RequestFeatures
 from learners.features.user_features import (
-    context_key,
     engaged_history,
     preferred_categories,
     profile_traits,
@@ -23,19 +22,12 @@ from learners.features.user_features import (
     user_ids,
 )
 from learners.user_state import UserState
-from messages.arrays import FloatArray, IdArray
 from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
 from messages.features import FeatureBatch, IdBags
-from messages.identifiers import MISSING_KEY, key_of, mix
+from messages.identifiers import key_of
 from messages.impressions import RequestContext
 from messages.updates import CounterRows
-
-_CONTENT_LANGUAGE = key_of("content_language")
-_BUCKET_KEYS: IdArray = np.array(
-    [MISSING_KEY] + [context_key("duration_bucket", str(b)) for b in range(1, NUM_DURATION_BUCKETS + 1)],
-    dtype=np.uint64,
-)
 
 
 def assemble(
@@ -46,37 +38,42 @@ def assemble(
     now: float,
     counters: CounterRows | None,
 ) -> FeatureBatch:
+    """Compute the features of one person beside n contents, whole rows; see `assemble_request`."""
+    features = assemble_request(state, profile, context, contents, now, counters)
+    return features.take(np.arange(len(features)))
+
+
+def assemble_request(
+    state: UserState,
+    profile: Mapping[str, Any] | None,
+    context: RequestContext,
+    contents: ContentColumns,
+    now: float,
+    counters: CounterRows | None,
+) -> RequestFeatures:
     """Compute the features of one person beside n contents.
 
     profile: the person's fields, as they gave them. now: epoch seconds of the request. counters: of these
     contents, in their order; None (a replay) leaves that block to whoever trains.
     """
-    n = len(contents)
     user_dense = user_dense_features(state, context, now)
-    shared = user_ids(state, context, now)
-    buckets = duration_bucket_keys(contents.durations)
-    on_surface = crossed(shared["surface"], np.concatenate([contents.category_keys, buckets]))
-    dense = np.empty((n, len(DENSE_FEATURES)), dtype=np.float32)
-    dense[:, :NUM_USER_DENSE] = user_dense
-    dense[:, NUM_USER_DENSE:] = pair_dense_features(state, user_dense, contents, now, shared["language"])
-    ids = {name: np.full(n, key, dtype=np.uint64) for name, key in shared.items()}
-    ids |= {
-        "content": contents.content_keys,
-        "creator": contents.creator_keys,
-        "category": contents.category_keys,
-        "audio": contents.audio_keys,
-        "duration_bucket": buckets,
-        "content_language": content_language_keys(contents.language_keys),
-        "surface_category": on_surface[:n],
-        "surface_duration": on_surface[n:],
-    }
-    bags = {
-        "history": IdBags.repeated(engaged_history(state), n),
-        "preferred_categories": IdBags.repeated(preferred_categories(state), n),
-        "traits": IdBags.repeated(profile_traits(profile), n),
-        "tags": contents.tags,
-    }
-    return FeatureBatch(ids, bags, dense, None if counters is None else counter_features(counters, now))
+    ids = user_ids(state, context, now)
+    person = FeatureBatch(
+        {name: np.array([key], dtype=np.uint64) for name, key in ids.items()},
+        {
+            "history": IdBags.repeated(engaged_history(state), 1),
+            "preferred_categories": IdBags.repeated(preferred_categories(state), 1),
+            "traits": IdBags.repeated(profile_traits(profile), 1),
+        },
+        user_dense[np.newaxis],
+        None,
+    )
+    return RequestFeatures(
+        person,
+        contents,
+        pair_dense_features(state, user_dense, contents, now, ids["language"]),
+        None if counters is None else counter_features(counters, now),
+    )
 
 
 def assemble_person(
@@ -97,23 +94,6 @@ def assemble_tower(state: UserState) -> FeatureBatch:
         np.empty((1, 0), dtype=np.float32),
         None,
     )
-
-
-def crossed(key: int | IdArray, keys: IdArray) -> IdArray:
-    """Return a key for each pair, uint64 [n]; MISSING_KEY where either side is missing. key: one, or n."""
-    first = np.asarray(key, dtype=np.uint64)
-    pairs = mix(first ^ mix(keys))
-    return np.where((keys == MISSING_KEY) | (first == MISSING_KEY), np.uint64(MISSING_KEY), pairs)
-
-
-def content_language_keys(language_keys: IdArray) -> IdArray:
-    """Return the row's key of each content's language, uint64 [n]: another than that of who asks in it."""
-    return crossed(_CONTENT_LANGUAGE, language_keys)
-
-
-def duration_bucket_keys(durations: FloatArray) -> IdArray:
-    """Return the key of each duration's bucket, uint64 [n]."""
-    return _BUCKET_KEYS[duration_buckets(durations)]
 
 
 _NO_CONTENT = ContentColumns.of([ContentFacts("", "", 0.0, ContentMetadata())])

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from learners.features.assembly import content_language_keys, crossed, duration_bucket_keys
 from learners.features.content_features import group_columns, latest_columns, pair_columns, same_language
+from learners.features.content_ids import content_language_keys, crossed, duration_bucket_keys
 from learners.features.person_snapshot import PAIR_DTYPE, PERSON_DTYPE, PersonSnapshot
 from learners.features.schema import DENSE_FEATURES, NUM_USER_DENSE, SHARED_ID_FEATURES
 from messages.arrays import AnyArray, DoubleArray, IntArray

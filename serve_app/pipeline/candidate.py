@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from learners.key_sets import KeySet
 from messages.arrays import AnyArray, BoolArray, ByteArray, DoubleArray, FloatArray, IdArray, IntArray
 from messages.content import ContentColumns
 from messages.features import FeatureBatch
@@ -57,6 +59,8 @@ class Candidates:
         return len(self.rows)
 
     def take(self, which: IntArray | BoolArray) -> Candidates:
+        if which.dtype == np.bool_:
+            which = np.flatnonzero(which)  # once, not for each column
         return Candidates(
             self.rows[which],
             self.content_keys[which],
@@ -83,10 +87,21 @@ class Candidates:
         )
 
 
+class CandidateFeatures(Protocol):
+    """What a model computes of n candidates and scores them by."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: IntArray) -> FeatureBatch:
+        """Return some rows as an impression logs them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ScoredCandidates:
     """Candidates with their facts, counters and features, and what the scorers have said so far.
 
+    contents: with names where they are shown, without among the candidates.
     probabilities: of each output, float32 [n, len(OUTPUTS)], the watch time's included, which is a share in
     [0, 1] though no probability. scores: float64 [n]. Both NaN until a scorer sets them; NaN afterwards means
     that the model has no answer, and such contents come last.
@@ -95,7 +110,7 @@ class ScoredCandidates:
     candidates: Candidates
     contents: ContentColumns
     counters: CounterRows
-    features: FeatureBatch
+    features: CandidateFeatures
     probabilities: FloatArray
     scores: DoubleArray
 
@@ -136,7 +151,4 @@ def outside(keys: IdArray, unwanted: IdArray | Set[int]) -> BoolArray:
         return np.ones(len(keys), dtype=np.bool_)
     if isinstance(unwanted, Set):
         unwanted = np.fromiter(unwanted, dtype=np.uint64, count=len(unwanted))
-    unwanted = np.sort(unwanted)
-    places = np.minimum(np.searchsorted(unwanted, keys), len(unwanted) - 1)
-    answer: BoolArray = unwanted[places] != keys
-    return answer
+    return ~KeySet(unwanted).holds(keys)

@@ -42,12 +42,14 @@ class CategoryMixScorer:
         settings, contents = self._settings, self._replica.state.contents
         rows = contents.find(request.served[-settings.window :])
         shown = contents.category_keys[rows[rows >= 0]]
-        known = scored.scores[np.isfinite(scored.scores)]
-        if 2 * len(shown) < settings.window or not len(known):
+        if 2 * len(shown) < settings.window:
             return scored
         categories, counts = np.unique(shown, return_counts=True)
         excess = np.clip((counts / len(shown) - settings.max_share) / (1 - settings.max_share), 0.0, None)
         excess[categories == MISSING_KEY] = 0.0
+        known = scored.scores[np.isfinite(scored.scores)] if excess.any() else scored.scores[:0]
+        if not len(known):
+            return scored
         losses = np.zeros(len(scored))
         for category, lost in zip(categories[excess > 0], excess[excess > 0], strict=True):
             losses[scored.contents.category_keys == category] = lost

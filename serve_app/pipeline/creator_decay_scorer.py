@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
+from learners.key_sets import first_of_each
 from messages.identifiers import MISSING_KEY
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.ranking_request import RankingRequest
@@ -36,13 +39,21 @@ class CreatorDecayScorer:
         self._floor = settings.floor
 
     def score(self, _request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
-        order = by_falling_score(scored.scores)
-        creators = scored.candidates.creator_keys[order]
-        by_creator = np.argsort(creators, kind="stable")  # within a creator still by falling score
-        firsts = np.flatnonzero(np.diff(creators[by_creator], prepend=~creators[by_creator[:1]]) != 0)
-        lengths = np.diff(firsts, append=len(order))
-        places = np.empty(len(order), dtype=np.int64)
-        places[order[by_creator]] = np.arange(len(order)) - np.repeat(firsts, lengths)
-        places[(scored.candidates.creator_keys == MISSING_KEY) | ~(scored.scores > 0)] = 0
+        creators = scored.candidates.creator_keys
+        numbers = np.empty(len(scored), dtype=np.int64)
+        num_creators = len(first_of_each(creators, numbers, 0))
+        places = _places_within(by_falling_score(scored.scores), numbers, num_creators)
+        places[(creators == MISSING_KEY) | ~(scored.scores > 0)] = 0
         kept = (1 - self._floor) * self._decay ** places.astype(np.float64) + self._floor
         return replace(scored, scores=scored.scores * kept)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _places_within(order: Any, groups: Any, num_groups: Any) -> Any:
+    """Return how many of the same group come before each in `order`, int64 [n]. groups: int64 [n], from 0."""
+    counts = np.zeros(num_groups, dtype=np.int64)
+    places = np.empty(len(order), dtype=np.int64)
+    for index in order:
+        places[index] = counts[groups[index]]
+        counts[groups[index]] += 1
+    return places

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -164,8 +166,10 @@ def build_pipeline(
     replica: ModelReplica,
     model: ServedModel,
     weights: SignalWeights | None = None,
+    timer: Callable[[], float] = time.perf_counter,
 ) -> RankingPipeline:
-    """Wire the stages to one replica. weights: the live table; without one the settings' own holds."""
+    """Wire the stages to one replica. weights: the live table; without one the settings' own holds. timer: of
+    the stages, seconds."""
     slate = SlateSettings(max_per_creator=0) if settings.learned_order_only else settings.slate
     selector: Selector = TopScoreSelector(slate)
     if settings.diverse_slate.quality < 1 and not settings.learned_order_only:
@@ -184,4 +188,5 @@ def build_pipeline(
             NeighbourObserver(neighbours),
             *(scorer for scorer in scorers if isinstance(scorer, SlateObserver)),
         ],
+        timer=timer,
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from messages.arrays import DoubleArray, IdArray, IntArray
+from learners.key_sets import first_of_each
+from messages.arrays import IdArray, IntArray
 from messages.identifiers import MISSING_KEY
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import ScoredCandidates
@@ -61,28 +62,20 @@ class DiverseSlateSelector:
         rewards = quality * (scores - scores.mean()) / (scores.std() + 1e-12)
         return greedy_slate(
             rewards,
-            self._likeness(scored, window),
+            self._replica.state.index.vectors(scored.candidates.rows[window])[:, :-1],
             _numbered(scored.candidates.creator_keys[window]),
             _numbered(scored.contents.category_keys[window]),
+            same_category=self._settings.same_category,
             variety=1 - quality,
             repeat_cost=quality * self._settings.repeat_cost,
             max_per_creator=self._max_per_creator,
             count=count,
         )
 
-    def _likeness(self, scored: ScoredCandidates, window: IntArray) -> DoubleArray:
-        """Return a positive semi-definite matrix of likenesses, float64 [w, w], 1 on its diagonal."""
-        vectors = self._replica.state.index.vectors(scored.candidates.rows[window])[:, :-1]
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-12
-        categories = scored.contents.category_keys[window]
-        same = (categories[:, None] == categories[None, :]) & (categories != MISSING_KEY)
-        share = self._settings.same_category
-        likeness: DoubleArray = (1 - share) * (vectors @ vectors.T) + share * same
-        np.fill_diagonal(likeness, 1.0)
-        return likeness
-
 
 def _numbered(keys: IdArray) -> IntArray:
     """Return a number from 0 for each different key, -1 for MISSING_KEY, int64 [w]."""
-    different, numbers = np.unique(keys, return_inverse=True)
-    return np.where(different[numbers] == MISSING_KEY, -1, numbers)
+    numbers = np.empty(len(keys), dtype=np.int64)
+    first_of_each(keys, numbers, 0)
+    numbers[keys == MISSING_KEY] = -1
+    return numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from learners.key_sets import first_of_each
 from messages.arrays import BoolArray
 from serve_app.pipeline.candidate import Candidates
 from serve_app.pipeline.ranking_request import RankingRequest
@@ -15,7 +16,7 @@ class DuplicateFilter:
     name = "duplicate"
 
     def keep(self, _request: RankingRequest, candidates: Candidates) -> BoolArray:
-        _, first = np.unique(candidates.rows, return_index=True)
         kept = np.zeros(len(candidates), dtype=np.bool_)
-        kept[first] = True
+        numbers = np.empty(len(candidates), dtype=np.int64)
+        kept[first_of_each(candidates.rows.view(np.uint64), numbers, 0)] = True
         return kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from learners.key_sets import first_of_each
 from messages.arrays import DoubleArray, IdArray
 from messages.identifiers import MISSING_KEY
 
@@ -63,10 +64,12 @@ class ExposurePrices:
 
 def _shares(groups: IdArray, weights: DoubleArray) -> tuple[IdArray, DoubleArray]:
     """Sum weights by group, as shares of all; contents of no group count in the whole alone."""
-    known, inverse = np.unique(groups, return_inverse=True)
-    sums = np.bincount(inverse, weights=weights, minlength=len(known)) / max(float(weights.sum()), 1e-12)
-    named = known != MISSING_KEY
-    return known[named], sums[named]
+    numbers = np.empty(len(groups), dtype=np.int64)
+    known = groups[first_of_each(groups, numbers, 0)]
+    sums = np.bincount(numbers, weights=weights, minlength=len(known)) / max(float(weights.sum()), 1e-12)
+    rising = np.argsort(known)
+    rising = rising[known[rising] != MISSING_KEY]
+    return known[rising], sums[rising]
 
 
 def _looked_up(keys: IdArray, values: DoubleArray, wanted: IdArray) -> DoubleArray:

@@ -21,7 +21,7 @@ class FeatureHydrator:
         self._model = model
 
     def hydrate(self, request: RankingRequest, candidates: Candidates) -> ScoredCandidates:
-        contents = self._replica.contents(candidates.rows)
+        contents = self._replica.unnamed_contents(candidates.rows)
         counters = self._replica.counters_of(contents.content_keys)
         return ScoredCandidates(
             candidates,

@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from messages.arrays import DoubleArray, IntArray
+from messages.arrays import DoubleArray, FloatArray, IntArray
 
 _SMALLEST_GAIN = 1e-9
 
 
 def greedy_slate(
     rewards: DoubleArray,
-    likeness: DoubleArray,
+    vectors: FloatArray,
     creators: IntArray,
     categories: IntArray,
     *,
+    same_category: float,
     variety: float,
     repeat_cost: float,
     max_per_creator: int,
@@ -26,17 +27,19 @@ def greedy_slate(
     """Compose a slate: at each place what adds most to sum of rewards + variety * log det of likenesses
     - repeat_cost * pairs of one category.
 
-    rewards: float64 [w]. likeness: float64 [w, w], positive semi-definite.
-    creators, categories: int64 [w], numbers from 0, -1 for none known. A creator at the cap (0 for none)
-    waits until nobody else has anything left. Returns positions, int64 [count], count <= w, in the order of
-    choice.
-    Incremental Cholesky (Chen et al., NeurIPS 2018, arXiv 1709.05135): O(count^2 * w).
+    rewards: float64 [w]. vectors: float32 [w, d], of any length. creators, categories: int64 [w], numbers
+    from 0, -1 for none known. Likeness of two contents: (1 - same_category) * cosine, and same_category more
+    where they are of one category; of a content and itself 1. A creator at the cap (0 for none) waits until
+    nobody else has anything left. Returns positions, int64 [count], count <= w, in the order of choice.
+    Incremental Cholesky (Chen et al., NeurIPS 2018, arXiv 1709.05135): O(count * w * (count + d)), since only
+    what is placed is compared with the others.
     """
     placed: IntArray = _compose(
         np.ascontiguousarray(rewards, dtype=np.float64),
-        np.ascontiguousarray(likeness, dtype=np.float64),
+        np.ascontiguousarray(_unit_vectors(vectors).T),
         np.ascontiguousarray(creators, dtype=np.int64),
         np.ascontiguousarray(categories, dtype=np.int64),
+        same_category,
         variety,
         repeat_cost,
         max_per_creator,
@@ -45,19 +48,26 @@ def greedy_slate(
     return placed
 
 
+def _unit_vectors(vectors: FloatArray) -> FloatArray:
+    lengths: FloatArray = np.sqrt(np.einsum("wd,wd->w", vectors, vectors))[:, np.newaxis]
+    return vectors / (lengths + np.float32(1e-12))
+
+
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _compose(
     rewards: Any,
-    likeness: Any,
+    columns: Any,
     creators: Any,
     categories: Any,
+    same_category: Any,
     variety: Any,
     repeat_cost: Any,
     max_per_creator: Any,
     count: Any,
 ) -> Any:
     size = len(rewards)
-    gains = np.diag(likeness).copy()  # the part of each content that what is placed does not say already
+    cosines = np.empty(size, dtype=np.float32)
+    gains = np.ones(size)  # the part of each content that what is placed does not say already
     factors = np.zeros((count, size))
     free = np.ones(size, dtype=np.bool_)
     shown = np.zeros(size, dtype=np.int64)  # by creator
@@ -85,8 +95,16 @@ def _compose(
         if categories[best] >= 0:
             repeated[categories[best]] += 1
         pivot = np.sqrt(max(gains[best], _SMALLEST_GAIN))
+        cosines[:] = 0
+        for axis in range(len(columns)):
+            for index in range(size):
+                cosines[index] += columns[axis, best] * columns[axis, index]
         for index in range(size):
-            shared = likeness[best, index]
+            shared = (1 - same_category) * cosines[index]
+            if categories[index] >= 0 and categories[index] == categories[best]:
+                shared += same_category
+            if index == best:
+                shared = 1.0
             for before in range(place):
                 shared -= factors[before, best] * factors[before, index]
             factors[place, index] = shared / pivot

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from learners.key_sets import first_of_each
 from learners.user_state import UserState
 from messages.arrays import FloatArray, IdArray
 from messages.identifiers import key_of
@@ -59,7 +60,8 @@ class PersonHydrator:
             UserState.empty(request.user_id) if stored.state is None else UserState.from_bytes(stored.state)
         )
         hidden = np.array(sorted(state.hidden_contents), dtype=np.uint64)
-        seen = np.unique(np.concatenate([stored.served, state.history, hidden]))
+        seen = np.concatenate([stored.served, state.history, hidden])
+        seen = seen[first_of_each(seen, np.empty(len(seen), dtype=np.int64), 0)]
         excluded = self._replica.state.contents.find(seen)
         own_rows = stored.rows.get(self._replica.row_group, {})
         return RankingRequest(

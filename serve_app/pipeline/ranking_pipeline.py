@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -103,6 +103,7 @@ class RankingPipeline:
         scored, steps = self._score(request, candidates, trace)
         selected, slate = self._select(request, scored, trace)
         shown = scored.take(slate.order)
+        shown = replace(shown, contents=self._replica.contents(shown.candidates.rows))
         names = [self._sources[code].name for code in shown.candidates.source_codes]
         explanation = None
         if request.explain:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from learners.model_inputs import LookupRows
+from learners.key_sets import KeySet
+from learners.request_inputs import CandidateRows
 from learners.user_state import UserState
 from messages.arrays import BoolArray, FloatArray, IdArray, IntArray
+from messages.features import IdBags
 from messages.impressions import RequestContext
 
 
@@ -43,17 +45,19 @@ class RankingRequest:
     profile: Mapping[str, Any] | None
     served: IdArray
     excluded: IntArray
-    rows: LookupRows
+    rows: CandidateRows
     generator: np.random.Generator
     explain: bool = False
+    _seen: KeySet = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_seen", KeySet(self.excluded.view(np.uint64)))
 
     def has_seen(self, rows: IntArray) -> BoolArray:
         """Say which of n contents are excluded, bool [n]."""
-        limit = 1 + max(self.excluded.max(initial=-1), rows.max(initial=-1))
-        seen = np.zeros(limit, dtype=np.bool_)  # by row number: for small row numbers faster than a search
-        seen[self.excluded] = True
-        answer: BoolArray = seen[rows]
-        return answer
+        if not len(self.excluded):
+            return np.zeros(len(rows), dtype=np.bool_)
+        return self._seen.holds(rows.view(np.uint64))
 
     @property
     def traits(self) -> Mapping[str, Any] | None:
@@ -72,7 +76,7 @@ class PersonRows:
     own: slot -> float32 [d], as trained last; without one the person's row is the initial value of their key.
     """
 
-    def __init__(self, shared: LookupRows, user_key: int, own: Mapping[str, FloatArray]) -> None:
+    def __init__(self, shared: CandidateRows, user_key: int, own: Mapping[str, FloatArray]) -> None:
         self._shared = shared
         self._user_key = np.uint64(user_key)
         self._own = own
@@ -84,3 +88,10 @@ class PersonRows:
         if own is not None:
             values[ids == self._user_key] = own
         return values
+
+    def copy_rows(self, slot: str, ids: IdArray, into: FloatArray, column: int) -> None:
+        """Write rows of contents, whose slots are no person's, into the columns of `into`."""
+        self._shared.copy_rows(slot, ids, into, column)
+
+    def copy_means(self, slot: str, bags: IdBags, into: FloatArray, column: int) -> None:
+        self._shared.copy_means(slot, bags, into, column)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
-from learners.features.assembly import assemble, assemble_tower
-from learners.model_inputs import InputLayout, gather_inputs, gather_user_inputs
+from learners.features.assembly import assemble_request, assemble_tower
+from learners.features.request_features import RequestFeatures
+from learners.model_inputs import InputLayout, gather_user_inputs
 from learners.online_scaling import scaling_of
-from learners.ranking_model import score
+from learners.request_inputs import gather_request
+from learners.request_network import RequestNetwork
 from learners.retrieval_model import user_vector
 from messages.arrays import FloatArray
 from messages.content import ContentColumns
-from messages.features import FeatureBatch
 from messages.updates import CounterRows
 from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.candidate import CandidateFeatures
 from serve_app.pipeline.ranking_request import RankingRequest
 
 
@@ -24,7 +27,7 @@ class ServedModel(Protocol):
 
     def features(
         self, request: RankingRequest, contents: ContentColumns, counters: CounterRows
-    ) -> FeatureBatch:
+    ) -> CandidateFeatures:
         """Compute the features of n contents for the person who asks."""
         ...
 
@@ -32,8 +35,8 @@ class ServedModel(Protocol):
         """Return the vector whose nearest contents the person may like, float32 [R + 1]."""
         ...
 
-    def probabilities(self, request: RankingRequest, features: FeatureBatch) -> FloatArray:
-        """Return the sigmoid of each output, float32 [n, len(OUTPUTS)].
+    def probabilities(self, request: RankingRequest, features: CandidateFeatures) -> FloatArray:
+        """Return the sigmoid of each output, float32 [n, len(OUTPUTS)]; features: as `features` gave them.
 
         Of a head its probability, of the watch time its share of it and a unit (`learners/watch_time.py`).
         """
@@ -46,11 +49,14 @@ class LearnedModel:
     def __init__(self, replica: ModelReplica) -> None:
         self._layout = InputLayout(replica.dimensions)
         self._replica = replica
+        self._dense: Mapping[str, FloatArray] = {}
 
     def features(
         self, request: RankingRequest, contents: ContentColumns, counters: CounterRows
-    ) -> FeatureBatch:
-        return assemble(request.state, request.traits, request.context, contents, request.now, counters)
+    ) -> CandidateFeatures:
+        return assemble_request(
+            request.state, request.traits, request.context, contents, request.now, counters
+        )
 
     def query(self, request: RankingRequest) -> FloatArray:
         person = assemble_tower(request.state)
@@ -58,10 +64,18 @@ class LearnedModel:
         query: FloatArray = vectors[0]
         return query
 
-    def probabilities(self, request: RankingRequest, features: FeatureBatch) -> FloatArray:
-        weights = self._replica.dense
-        inputs = gather_inputs(features, request.rows, self._layout, scaling_of(weights))
-        logits = score(weights, inputs)
+    def probabilities(self, request: RankingRequest, features: CandidateFeatures) -> FloatArray:
+        assert isinstance(features, RequestFeatures)
+        self._take_up(self._replica.dense)
+        inputs = gather_request(features, request.rows, self._layout, self._scaling)
+        logits: FloatArray = self._network.logits(inputs)
         with np.errstate(over="ignore"):  # exp of a very negative logit is inf, and 1 / inf the right answer
-            probabilities: FloatArray = 1 / (1 + np.exp(-logits))
-        return probabilities
+            chances: FloatArray = np.reciprocal(1 + np.exp(-logits))
+        return chances
+
+    def _take_up(self, dense: Mapping[str, FloatArray]) -> None:
+        """Lay out the weights of another version; a replica never changes those of a version."""
+        if dense is not self._dense:
+            self._scaling = scaling_of(dense)
+            self._network = RequestNetwork(dense, self._layout)
+            self._dense = dense

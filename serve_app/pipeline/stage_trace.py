@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class StageRecord:
+class StageRecord(NamedTuple):
     """kind: source, filter, hydrator, scorer, selector or exploration. num_in, num_out: contents.
 
     A source takes none in; a filter removed num_in - num_out.

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.features.assembly import assemble, assemble_person, crossed
+from learners.features.assembly import assemble, assemble_person
+from learners.features.content_ids import crossed
 from learners.features.schema import (
     BAG_FEATURES,
     COUNTER_FEATURES,

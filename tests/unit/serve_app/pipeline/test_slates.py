@@ -29,7 +29,7 @@ def scored_in(replica: ModelReplica, contents, scores: list[float]) -> ScoredCan
     rows = table.find(keys_of(c.content_id for c in contents))
     candidates = Candidates.of([Proposal.of(rows)], table.content_keys, table.creator_keys)
     scored = FeatureHydrator(replica, KnownModel()).hydrate(ranking_request(replica), candidates)
-    return replace(scored, scores=np.array(scores, dtype=np.float64))
+    return replace(scored, scores=np.array(scores, dtype=np.float64), contents=replica.contents(rows))
 
 
 def chosen(scored: ScoredCandidates, order: np.ndarray) -> list[str]:

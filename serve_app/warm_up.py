@@ -1,0 +1,64 @@
+"""Compiles the kernels of a ranking request into numba's cache, so that no first request waits for them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from actors.model_groups import model_plan
+from learners.features.schema import RETRIEVAL_SLOT
+from learners.ranking_model import initial_dense_weights
+from learners.retrieval_model import content_vectors
+from learners.training_settings import TrainingSettings
+from learners.user_state import UserState
+from messages.content import ContentColumns, ContentFacts
+from messages.events import ContentMetadata
+from messages.impressions import ModelVersion
+from messages.updates import CounterRows, ModelDelta
+from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.default_pipeline import PipelineSettings, build_pipeline
+from serve_app.pipeline.person_hydrator import PersonHydrator
+from serve_app.pipeline.ranking_request import FeedRequest
+from serve_app.pipeline.served_model import LearnedModel
+
+_NOW = 1.0e9
+
+
+class _Stored:
+    """Somebody who was shown one content."""
+
+    state = UserState.empty("warm-up").to_bytes()
+    profile = None
+    served = np.ones(1, dtype=np.uint64)
+    rows: dict[str, dict[str, np.ndarray]] = {}  # noqa: RUF012 (nobody changes it)
+    shown: dict[str, int] = {}  # noqa: RUF012
+    notice = 0
+
+
+def warm_up_ranking() -> None:
+    """Rank a few contents once."""
+    training = TrainingSettings()
+    replica = ModelReplica("warm-up", model_plan(training, 1).settings.slots, RETRIEVAL_SLOT, content_vectors)
+    contents = [
+        ContentFacts(f"c{number}", "u", _NOW, ContentMetadata(category="k", tags=("t",)))
+        for number in range(8)
+    ]
+    columns = ContentColumns.of(contents)
+    replica.apply_whole(
+        ModelDelta(
+            version=ModelVersion("warm-up", "a", 1),
+            previous=-1,
+            full=True,
+            rows={},
+            removed={},
+            dense=initial_dense_weights(training.model),
+            counters=CounterRows.zeros(columns.content_keys),
+            contents=columns,
+            removed_contents=columns.content_keys[:0],
+            positions={},
+            created_at=_NOW,
+        )
+    )
+    request = PersonHydrator(replica).hydrate(
+        FeedRequest("warm-up", 2), _Stored(), _NOW, np.random.default_rng(0)
+    )
+    build_pipeline(PipelineSettings(), replica, LearnedModel(replica)).rank(request)

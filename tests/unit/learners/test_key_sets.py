@@ -1,0 +1,39 @@
+"""Small hashes say what sorting says."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from learners.key_sets import KeySet, first_of_each
+
+KEYS = st.lists(st.one_of(st.integers(0, 30), st.integers(0, 2**64 - 1)), max_size=80)
+
+
+@given(KEYS, KEYS)
+def test_a_set_holds_its_keys_and_no_others(members: list[int], asked: list[int]) -> None:
+    keys = np.array([*asked, *members[:10]], dtype=np.uint64)
+
+    held = KeySet(np.array(members, dtype=np.uint64)).holds(keys)
+
+    assert held.tolist() == [key in members for key in keys.tolist()]
+
+
+@given(KEYS, st.integers(0, 9))
+def test_keys_are_numbered_as_they_come(keys: list[int], first: int) -> None:
+    numbers = np.empty(len(keys), dtype=np.int64)
+
+    firsts = first_of_each(np.array(keys, dtype=np.uint64), numbers, first)
+
+    different = list(dict.fromkeys(keys))
+    assert [keys[index] for index in firsts] == different
+    assert firsts.tolist() == [keys.index(key) for key in different]
+    assert numbers.tolist() == [first + different.index(key) for key in keys]
+
+
+def test_keys_that_fall_on_one_place_are_told_apart() -> None:
+    spread = pow(0x9E3779B97F4A7C15, -1, 2**64)
+    keys = np.array([spread * number % 2**64 for number in range(1, 40)], dtype=np.uint64)
+
+    assert KeySet(keys[:20]).holds(keys).tolist() == [True] * 20 + [False] * 19
