@@ -1,4 +1,4 @@
-"""`foryou bench serve`, `foryou bench freshness` and `foryou bench models`."""
+"""`foryou bench serve`, `request`, `freshness` and `models`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _UNITS = {"s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0}
 def register(bench_app: typer.Typer) -> None:
     """Add the benchmarks of serving to `foryou bench`."""
     bench_app.command("serve")(bench_serve)
+    bench_app.command("request")(bench_request)
     bench_app.command("freshness")(bench_freshness)
     bench_app.command("models")(bench_models)
 
@@ -58,6 +59,22 @@ def bench_serve(
             settings_from(config), benchmark, overload=overload, soak_seconds=soak_seconds, say=status.update
         )
     print_report(answer, "Serving", as_json=as_json)
+
+
+def bench_request(
+    contents: Annotated[int, typer.Option(help="In the catalogue.")] = 1_000_000,
+    requests: Annotated[int, typer.Option(help="Measured, after half as many.")] = 2_000,
+    seed: Annotated[int, typer.Option()] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the processor time of a request and its stages in one process: no proxy, store or broker."""
+    from foryou.bench_request_command import run_bench_request_command
+    from simulations.benchmarks.request_benchmark import RequestBenchmarkSettings
+
+    benchmark = RequestBenchmarkSettings(num_contents=contents, requests=requests, seed=seed)
+    with progress_console.status("measuring"):
+        answer = run_bench_request_command(benchmark)
+    print_report(answer, "One request", as_json=as_json)
 
 
 def bench_freshness(

@@ -8,6 +8,7 @@ import numpy as np
 
 from actors.connections import Connections, EndpointSettings
 from learners.user_state import ContentTraits, UserState, UserStateSettings
+from messages.arrays import IntArray
 from messages.identifiers import key_of
 
 _USERS_PER_WRITE = 500
@@ -57,7 +58,7 @@ def write_people(
                     )
                     contents = draws.permutation(contents)
                     watched, shown = contents[:history], contents[history : history + served]
-                    state = _state(user, watched, num_creators, settings, now, draws)
+                    state = person_state(user, watched, num_creators, settings, now, draws)
                     pipeline.set(key("state", user), state.to_bytes())
                     pipeline.delete(key("served", user))
                     keys = np.array([key_of(content_id(one)) for one in shown], dtype="<u8")
@@ -68,14 +69,16 @@ def write_people(
     asyncio.run(write())
 
 
-def _state(
+def person_state(
     user: str,
-    watched: np.ndarray[tuple[int], np.dtype[np.int64]],
+    watched: IntArray,
     num_creators: int,
     settings: UserStateSettings,
     now: float,
     draws: np.random.Generator,
 ) -> UserState:
+    """Return somebody who watched these contents (their numbers), newest last, liked a fifth of them and
+    follows two creators."""
     state = UserState.empty(user)
     times = now - _PAST_SECONDS + np.sort(draws.random(len(watched))) * _PAST_SECONDS
     likes = draws.random(len(watched)) < 0.2
