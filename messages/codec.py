@@ -49,13 +49,11 @@ def unpack(data: bytes) -> Any:
 
 def _pack_array(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        array = np.ascontiguousarray(value)
-        dtype = array.dtype.newbyteorder("<") if array.dtype.itemsize > 1 else array.dtype
-        code = _CODES.get(dtype)
+        code = _CODES.get(value.dtype)
         if code is None:
-            raise TypeError(f"arrays of {array.dtype} do not travel")
+            raise TypeError(f"arrays of {value.dtype} do not travel")
         header = struct.pack(f"<BB{value.ndim}I", code, value.ndim, *value.shape)
-        return msgpack.ExtType(ARRAY_EXTENSION, header + array.tobytes())
+        return msgpack.ExtType(ARRAY_EXTENSION, header + value.tobytes())
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{type(value).__name__} does not travel")

@@ -111,6 +111,11 @@ class ContentTable:
             self._tags.put(rows, IdBags.of([np.empty(0, dtype=np.uint64)] * len(rows)))
         return rows
 
+    def content_ids(self, rows: IntArray) -> list[str]:
+        """Return the names of contents, by row number."""
+        names: list[str] = self._names["content_ids"].values[rows].tolist()
+        return names
+
     def take(self, rows: IntArray) -> ContentColumns:
         """Return the facts of contents, by row number, as copies."""
         names = {name: names.values[rows].tolist() for name, names in self._names.items()}

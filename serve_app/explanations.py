@@ -25,7 +25,7 @@ def reasons_of(
     """Say why each content of a slate is there; names the liked content where there is one."""
     contents = replica.state.contents
     rows = contents.find(anchors)
-    liked = iter(contents.take(rows[rows >= 0]).content_ids)
+    liked = iter(contents.content_ids(rows[rows >= 0]))
     reasons = []
     for source, row, was_explored in zip(sources, rows.tolist(), explored, strict=True):
         anchor = next(liked) if row >= 0 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -229,8 +230,8 @@ class FeedService:
 
     def _count(self, slate: RankedSlate, answer: dict[str, Any]) -> None:
         self.metrics.observe_trace(slate.trace)
-        for source in slate.sources:
-            self.metrics.items_served.labels(source).inc()
+        for source, count in Counter(slate.sources).items():
+            self.metrics.items_served.labels(source).inc(count)
         if answer["exhausted"]:
             self.metrics.short_answers.inc()
 

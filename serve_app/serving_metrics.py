@@ -5,9 +5,9 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from serve_app.pipeline.stage_trace import StageTrace
+from serve_app.stage_metrics import StageMetrics
 
 _REQUEST_BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0)
-_STAGE_BUCKETS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 _FRESHNESS_BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 _MOST_FRESHNESS = 4_096
@@ -20,7 +20,8 @@ class ServingMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._recent_freshness: list[float] = []
-        self._stages: dict[tuple[str, str], tuple[Histogram, Counter, Counter]] = {}
+        self._stages = StageMetrics()
+        self.registry.register(self._stages)
         self.requests = Counter(
             "foryou_http_requests", "Requests answered.", ["route", "status"], registry=self.registry
         )
@@ -29,22 +30,6 @@ class ServingMetrics:
             "Time from request to answer.",
             ["route"],
             buckets=_REQUEST_BUCKETS,
-            registry=self.registry,
-        )
-        self.stage_seconds = Histogram(
-            "foryou_stage_seconds",
-            "Time of one stage of a ranking request.",
-            ["kind", "stage"],
-            buckets=_STAGE_BUCKETS,
-            registry=self.registry,
-        )
-        self.kept = Counter(
-            "foryou_stage_kept", "Contents that a stage let pass.", ["kind", "stage"], registry=self.registry
-        )
-        self.removed = Counter(
-            "foryou_stage_removed",
-            "Contents that a stage removed.",
-            ["kind", "stage"],
             registry=self.registry,
         )
         self.failed = Counter(
@@ -123,26 +108,9 @@ class ServingMetrics:
         return taken
 
     def observe_trace(self, trace: StageTrace) -> None:
-        for record in trace.records:
-            seconds, kept, removed = self._of_stage(record.kind, record.name)
-            seconds.observe(record.seconds)
-            kept.inc(record.num_out)
-            if record.num_in > record.num_out:
-                removed.inc(record.num_in - record.num_out)
+        self._stages.observe(trace.records)
         for name in trace.failures:
             self.failed.labels(name).inc()
-
-    def _of_stage(self, kind: str, name: str) -> tuple[Histogram, Counter, Counter]:
-        """Find a stage's series: looking them up by their labels costs more than counting, twenty times a
-        request."""
-        series = self._stages.get((kind, name))
-        if series is None:
-            labels = (kind, name)
-            series = (
-                self.stage_seconds.labels(*labels), self.kept.labels(*labels), self.removed.labels(*labels),
-            )  # fmt: skip
-            self._stages[labels] = series
-        return series
 
     def text(self) -> bytes:
         """Return the exposition format."""

@@ -1,0 +1,50 @@
+"""What is exposed of stages is what the client library's own histogram and counters would say."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from serve_app.pipeline.stage_trace import StageRecord
+from serve_app.stage_metrics import _BUCKETS, StageMetrics
+
+RECORDS = st.builds(
+    StageRecord,
+    st.sampled_from(["source", "filter"]),
+    st.sampled_from(["fresh", "age"]),
+    st.one_of(st.floats(0, 0.3), st.sampled_from(_BUCKETS)),
+    st.integers(0, 9),
+    st.integers(0, 9),
+)
+
+
+def exposed(registry: CollectorRegistry) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    families = text_string_to_metric_families(generate_latest(registry).decode())
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+
+
+@given(st.lists(RECORDS, max_size=30))
+def test_stages_are_counted_as_the_client_library_counts(records: list[StageRecord]) -> None:
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    metrics = StageMetrics()
+    ours.register(metrics)
+    labels = ["kind", "stage"]
+    seconds = Histogram("foryou_stage_seconds", "", labels, buckets=_BUCKETS, registry=theirs)
+    kept = Counter("foryou_stage_kept", "", labels, registry=theirs)
+    removed = Counter("foryou_stage_removed", "", labels, registry=theirs)
+
+    metrics.observe(records)
+    for record in records:
+        of_stage = record.kind, record.name
+        seconds.labels(*of_stage).observe(record.seconds)
+        kept.labels(*of_stage).inc(record.num_out)
+        removed.labels(*of_stage).inc(max(record.num_in - record.num_out, 0))
+
+    assert exposed(ours) == exposed(theirs)
