@@ -160,7 +160,8 @@ class NodeTrial:
         return {partition: sequence + 1 for partition, sequence in self.log.published.items()}
 
     def _wait_until_served(self, sequences: dict[int, int], problem: str) -> None:
-        """Wait until a replica serves what was learned up to these FEED sequences. Raises TrialError."""
+        """Wait until a replica serves what was learned up to these FEED sequences, or up to the end of a log
+        that is over. Raises TrialError."""
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
             status = self._status()
@@ -168,13 +169,17 @@ class NodeTrial:
             left = {
                 partition: sequence
                 for partition, sequence in sequences.items()
-                if served.get(partition, 0) < sequence
+                if served.get(partition, 0) < self._last(partition, sequence)
             }
             if not left:
                 return
             if time.monotonic() > deadline:
                 raise TrialError(f"{problem}: {left} are wanted, {served} are served. {_problems_of(status)}")
             time.sleep(_POLL_SECONDS)
+
+    def _last(self, partition: int, sequence: int) -> int:
+        """Return the sequence, or that after which nothing comes any more."""
+        return min(sequence, self.log.published[partition]) if self.log.is_over else sequence
 
     def _status(self) -> dict[str, Any]:
         """Ask one node after the other how the system is; empty where none answers."""
