@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from learners.key_sets import first_of_each
 from messages.arrays import IntArray
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import Proposal
@@ -61,6 +62,6 @@ class SimilarToLikedSource:
         cosines = np.where(found, products, 0.0) / np.maximum(lengths * own, 1e-12)
         alike = np.flatnonzero(found & (cosines > self._settings.min_similarity))
         best_first = alike[np.argsort(-cosines[alike], kind="stable")]
-        _, first = np.unique(rows[best_first], return_index=True)
-        chosen = best_first[np.sort(first)][: self._settings.num_candidates]
+        once = first_of_each(rows[best_first].view(np.uint64), np.empty(len(best_first), dtype=np.int64), 0)
+        chosen = best_first[once][: self._settings.num_candidates]
         return Proposal.of(rows[chosen], cosines[chosen], because[chosen])
