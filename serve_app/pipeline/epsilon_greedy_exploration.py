@@ -39,16 +39,14 @@ class EpsilonGreedyExploration:
         count = len(order)
         if self._epsilon == 0:
             return Slate(order, np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.bool_))
-        by_score = by_falling_score(scored.scores)
-        others = np.ones(len(scored), dtype=np.bool_)
-        others[order] = False
-        preferred = np.concatenate([order, by_score[others[by_score]]])
         cap = CreatorCap(scored.candidates.creator_keys, self._max_per_creator)
         drawn = request.generator.random(count) < self._epsilon
         places = np.empty(count, dtype=np.int64)
         propensities = np.empty(count, dtype=np.float32)
         explored = np.zeros(count, dtype=np.bool_)
         for place in range(count):
+            # What was drawn may have taken the places of those in the order: the next by score come in.
+            preferred = order if cap.open[order].any() else by_falling_score(scored.scores)
             greedy = chosen = cap.first_open(preferred)
             if drawn[place]:
                 chosen = int(request.generator.choice(np.flatnonzero(cap.open)))

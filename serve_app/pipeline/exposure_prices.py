@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 
 from learners.key_sets import first_of_each
 from messages.arrays import DoubleArray, IdArray
@@ -47,19 +50,61 @@ class ExposurePrices:
         """
         exposed, exposure = _shares(shown, 1 / np.log2(np.arange(len(shown)) + 2))
         supplied, supply = _shares(candidates, np.ones(len(candidates)))
-        groups = np.unique(np.concatenate([self._groups, exposed, supplied]))
-        got = _looked_up(exposed, exposure, groups)
-        low = self._min_ratio * _looked_up(supplied, supply, groups)
-        rewards = self._moved(_looked_up(self._groups, self._rewards, groups), low - got)
-        prices = self._moved(_looked_up(self._groups, self._prices, groups), got - self._max_share)
-        kept = np.flatnonzero((rewards > 0) | (prices > 0))
-        if len(kept) > self._max_groups:
-            dearest = np.argsort(-(rewards + prices)[kept], kind="stable")[: self._max_groups]
-            kept = np.sort(kept[dearest])
-        self._groups, self._rewards, self._prices = groups[kept], rewards[kept], prices[kept]
+        groups, rewards, prices = _moved(
+            (self._groups, self._rewards, self._prices),
+            (exposed, exposure),
+            (supplied, self._min_ratio * supply),
+            self._max_share,
+            self._step,
+            self._max_price,
+        )
+        if len(groups) > self._max_groups:
+            dearest = np.argsort(-(rewards + prices), kind="stable")[: self._max_groups]
+            kept = np.sort(dearest)
+            groups, rewards, prices = groups[kept], rewards[kept], prices[kept]
+        self._groups, self._rewards, self._prices = groups, rewards, prices
 
-    def _moved(self, values: DoubleArray, violations: DoubleArray) -> DoubleArray:
-        return np.clip(values + self._step * violations, 0.0, self._max_price)
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _moved(kept: Any, exposed: Any, wanted: Any, high: Any, step: Any, highest: Any) -> Any:
+    """Return groups, rewards and prices after one slate, those groups alone that have either, rising.
+
+    kept: groups, rewards and prices so far. exposed: groups and what each got; wanted: groups and the least
+    that each is to get; groups rising in each.
+    """
+    groups, rewards, prices = kept
+    got_groups, got = exposed
+    low_groups, low = wanted
+    size = len(groups) + len(got_groups) + len(low_groups)
+    new_groups, num = np.empty(size, dtype=np.uint64), 0
+    new_rewards, new_prices = np.empty(size), np.empty(size)
+    at, at_got, at_low = 0, 0, 0
+    for _ in range(size):
+        group, found = np.uint64(0), False
+        if at < len(groups):
+            group, found = groups[at], True
+        if at_got < len(got_groups) and (not found or got_groups[at_got] < group):
+            group, found = got_groups[at_got], True
+        if at_low < len(low_groups) and (not found or low_groups[at_low] < group):
+            group, found = low_groups[at_low], True
+        if not found:
+            break
+        reward = price = exposure = least = 0.0
+        if at < len(groups) and groups[at] == group:
+            reward, price = rewards[at], prices[at]
+            at += 1
+        if at_got < len(got_groups) and got_groups[at_got] == group:
+            exposure = got[at_got]
+            at_got += 1
+        if at_low < len(low_groups) and low_groups[at_low] == group:
+            least = low[at_low]
+            at_low += 1
+        reward = min(max(reward + step * (least - exposure), 0.0), highest)
+        price = min(max(price + step * (exposure - high), 0.0), highest)
+        if reward > 0 or price > 0:
+            new_groups[num], new_rewards[num], new_prices[num] = group, reward, price
+            num += 1
+    return new_groups[:num], new_rewards[:num], new_prices[:num]
 
 
 def _shares(groups: IdArray, weights: DoubleArray) -> tuple[IdArray, DoubleArray]:

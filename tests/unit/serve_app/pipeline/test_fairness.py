@@ -23,6 +23,41 @@ def exposures(shown: ScoredCandidates, keys: np.ndarray) -> dict[int, float]:
     return {int(key): float(weights[keys == key].sum()) for key in np.unique(keys)}
 
 
+def shares_of(groups: list[int], weights: list[float]) -> dict[int, float]:
+    shares: dict[int, float] = {}
+    for group, weight in zip(groups, weights, strict=True):
+        shares[group] = shares.get(group, 0.0) + weight / sum(weights)
+    return {group: share for group, share in shares.items() if group != MISSING_KEY}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.integers(0, 9), max_size=12), st.lists(st.integers(0, 9), min_size=1, max_size=5)
+        ),
+        max_size=8,
+    )
+)
+def test_prices_move_by_what_breaks_a_bound(slates: list[tuple[list[int], list[int]]]) -> None:
+    prices = ExposurePrices(min_ratio=0.5, max_share=0.3, step=0.4, max_price=0.5, max_groups=100)
+    expected: dict[int, tuple[float, float]] = {}
+    for candidates, shown in slates:
+        prices.observe(np.array(candidates, dtype=np.uint64), np.array(shown, dtype=np.uint64))
+        got = shares_of(shown, [1 / np.log2(place + 2) for place in range(len(shown))])
+        supply = shares_of(candidates, [1.0] * len(candidates))
+        for group in {*expected, *got, *supply}:
+            reward, price = expected.get(group, (0.0, 0.0))
+            exposure, least = got.get(group, 0.0), 0.5 * supply.get(group, 0.0)
+            moved = reward + 0.4 * (least - exposure), price + 0.4 * (exposure - 0.3)
+            expected[group] = tuple(np.clip(moved, 0.0, 0.5))
+        expected = {group: both for group, both in expected.items() if max(both) > 0}
+
+    assert len(prices) == len(expected)
+    groups = np.arange(10, dtype=np.uint64)
+    wanted = [expected.get(group, (0.0, 0.0)) for group in range(10)]
+    assert prices.adjustments(groups) == pytest.approx([reward - price for reward, price in wanted])
+
+
 def test_categories_and_creators_stay_within_their_bounds_over_requests() -> None:
     """Pop always scores highest, and one creator highest of all; jazz scores lowest."""
     contents = [
