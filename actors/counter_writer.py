@@ -65,11 +65,17 @@ class CounterWriter:
                 ),
             )
             await follower.reopen()
-            while not stop.is_set():
-                mini_batch = await follower.next()
-                if mini_batch is None:
-                    continue
-                batch = mini_batch.batch()
-                update = counter_update(epoch, mini_batch, batch)
-                if await follower.push(mini_batch, update):
-                    self._num_examples += len(batch)
+            try:
+                while not stop.is_set():
+                    await self._count_next(follower, epoch)
+            finally:
+                await follower.close()
+
+    async def _count_next(self, follower: ExamplesFollower, epoch: int) -> None:
+        mini_batch = await follower.next()
+        if mini_batch is None:
+            return
+        batch = mini_batch.batch()
+        pushed, _ = await follower.push(mini_batch, counter_update(epoch, mini_batch, batch))
+        if pushed:
+            self._num_examples += len(batch)

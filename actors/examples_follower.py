@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from actors.epochs import OvertakenError
 from actors.names import Namespace, partition_of_subject
 from actors.parameter_client import ParameterClient
-from actors.streams import StreamReader, StreamRecreatedError, StreamTrimmedError
+from actors.streams import StreamMessage, StreamReader, StreamRecreatedError, StreamTrimmedError
 from learners.span_cutter import ExamplesMessage, LostExamplesError, MiniBatch, SpanCutter
 from messages.examples import ExampleBatch, ExamplesHeader
-from messages.updates import Update, UpdateOutcome
+from messages.updates import PullRequest, Update, UpdateOutcome
+from parameter_server.routing import MergedPull
 
 logger = logging.getLogger(__name__)
 
@@ -73,15 +75,16 @@ class ExamplesFollower:
         self._settings = settings
         self._cutter = SpanCutter({})
         self._reader: StreamReader | None = None
-        self._first_waiting_since = 0.0
+        self._reading: asyncio.Task[list[StreamMessage]] | None = None
+        self._arrived: deque[tuple[int, float]] = deque()
+        """When what waits was read: up to which sequence, and the monotonic clock's seconds."""
         self._created = created
         self.waiting_for: str | None = None
         """What the broker answers while this waits for it."""
 
     async def reopen(self) -> None:
         """Stand where the parameter server stands (at start, or after its answers said so)."""
-        if self._reader is not None:
-            await self._reader.close()
+        await self.close()
         positions = await self._client.positions(self._group)
         self._cutter = SpanCutter(
             {
@@ -97,10 +100,14 @@ class ExamplesFollower:
             self._cutter.start_sequence,
             created=self._created,
         )
-        self._first_waiting_since = 0.0
+        self._arrived.clear()
 
     async def close(self) -> None:
         """Let go of the broker's consumer."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.cancel()
+            await asyncio.wait({reading})
         reader, self._reader = self._reader, None
         if reader is not None:
             await reader.close()
@@ -112,50 +119,86 @@ class ExamplesFollower:
 
     async def next(self) -> MiniBatch | None:
         """Return the next mini-batch, or None where there is nothing to do yet."""
-        await self._read()
-        if not self._cutter.num_waiting_messages:
-            return None
+        self._take_what_was_read()
+        if not self._is_due():
+            await self._read()
         if not self._is_due():
             return None
         cut = self._cutter.cut_in_time_order if self._settings.in_time_order else self._cutter.cut
         return cut(self._settings.max_rows)
 
-    async def push(self, mini_batch: MiniBatch, update: Update) -> bool:
-        """Offer an update; True once every bucket holds it.
+    def next_after(self, mini_batch: MiniBatch) -> MiniBatch | None:
+        """Return the mini-batch that follows one which is not pushed yet, where that is known and due."""
+        if self._settings.in_time_order:
+            return None
+        self._take_what_was_read()
+        if not self._is_due(mini_batch):
+            return None
+        return self._cutter.cut_after(mini_batch, self._settings.max_rows)
+
+    async def push(
+        self, mini_batch: MiniBatch, update: Update, following: PullRequest | None = None
+    ) -> tuple[bool, MergedPull | None]:
+        """Offer an update; True once every bucket holds it, with what `following` asks for as it is then, if
+        that could be read at once. Reads on meanwhile.
 
         False: the shards stand elsewhere than thought (one was restored); everything is read again from where
         they stand. Raises OwnershipLostError.
         """
-        replies = await self._client.push(update)
+        self._read_ahead()
+        replies, pulled = await self._client.push_and_pull(update, following)
         outcomes = {reply.outcome for reply in replies.values()}
         if UpdateOutcome.STALE_EPOCH in outcomes:
             raise OwnershipLostError(f"group {self._group}: epoch {update.epoch} is over")
-        if outcomes <= {UpdateOutcome.APPLIED, UpdateOutcome.DUPLICATE}:
+        if all(outcome.is_held for outcome in outcomes):
             self._cutter.done(mini_batch)
-            self._first_waiting_since = time.monotonic()
-            return True
+            last = _last_of(mini_batch)
+            while self._arrived and self._arrived[0][0] <= last:
+                self._arrived.popleft()
+            return True, pulled
         logger.warning("group %s: %s, reading positions again", self._group, sorted(outcomes))
         await self.reopen()
-        return False
+        return False, None
 
-    def _is_due(self) -> bool:
-        rows = self._cutter.num_waiting_rows
-        waited = time.monotonic() - self._first_waiting_since
+    def _is_due(self, after: MiniBatch | None = None) -> bool:
+        """Say whether the next mini-batch may be cut. after: one not pushed yet, which still waits."""
+        messages, rows, last = self._cutter.num_waiting_messages, self._cutter.num_waiting_rows, 0
+        if after is not None:
+            messages, rows, last = messages - len(after.messages), rows - after.num_rows, _last_of(after)
+        if not messages:
+            return False
+        since = next((moment for sequence, moment in self._arrived if sequence > last), 0.0)
+        waited = time.monotonic() - since
         if rows == 0 and not self._settings.in_time_order:
             return waited >= self._settings.empty_flush_seconds
         return rows >= self._settings.max_rows or waited >= self._settings.max_wait_seconds
 
-    async def _read(self) -> None:
+    def _read_ahead(self) -> None:
+        """Begin to read what comes next, unless that is under way or enough is waiting."""
         assert self._reader is not None, "reopen() comes first"
-        waiting = self._cutter.num_waiting_messages
-        if self._cutter.num_waiting_rows >= self._settings.max_waiting_rows:
+        if self._reading is not None or self._cutter.num_waiting_rows >= self._settings.max_waiting_rows:
             return
+        waiting = self._cutter.num_waiting_messages
         patience = self._settings.max_wait_seconds if waiting else _IDLE_FETCH_SECONDS
+        self._reading = asyncio.ensure_future(self._reader.fetch(_FETCH_MESSAGES, max(patience, 0.001)))
+
+    async def _read(self) -> None:
+        self._read_ahead()
+        if self._reading is None:
+            return
+        await asyncio.wait({self._reading})
+        self._take_what_was_read()
+        if self.waiting_for is not None:
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    def _take_what_was_read(self) -> None:
+        if self._reading is None or not self._reading.done():
+            return
+        reading, self._reading = self._reading, None
         try:
-            stored = await self._reader.fetch(_FETCH_MESSAGES, max(patience, 0.001))
+            stored = reading.result()
         except NatsError as error:
             self.waiting_for = f"reads EXAMPLES again: {error or type(error).__name__}"
-            await asyncio.sleep(_RETRY_SECONDS)
             return
         self.waiting_for = None
         for message in stored:
@@ -167,5 +210,9 @@ class ExamplesFollower:
                     ExampleBatch.decode(message.data),
                 )
             )
-        if not waiting and self._cutter.num_waiting_messages:
-            self._first_waiting_since = time.monotonic()
+        if stored:
+            self._arrived.append((stored[-1].sequence, time.monotonic()))
+
+
+def _last_of(mini_batch: MiniBatch) -> int:
+    return max(span.end for span in mini_batch.spans.values())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
@@ -22,18 +24,17 @@ from actors.examples_follower import (
     ExamplesFollower,
     OwnershipLostError,
 )
+from actors.guarded_training import GuardedTraining, Lesson
 from actors.learner_progress import LearnerProgress
 from actors.parameter_client import ParameterClient
 from actors.quarantine_store import QuarantineStore
-from actors.streams import StreamTrimmedError, stream_incarnation
+from actors.streams import stream_incarnation
 from learners.batch_updates import counter_update, model_update
 from learners.learning_guard import LearningGuard
-from learners.skip_sampling import sample_skips
-from learners.span_cutter import MiniBatch
 from learners.training_settings import TrainingSettings
 from messages.examples import ExampleBatch
 from messages.promises import Promises
-from messages.updates import COUNTERS_GROUP, Span
+from messages.updates import COUNTERS_GROUP
 
 if TYPE_CHECKING:
     from learners.training_step import StepResult
@@ -119,32 +120,40 @@ class LearnerActor:
             await stream_incarnation(connections.js, connections.redis, namespace, namespace.examples_stream),
         )
         quarantine = QuarantineStore(connections, self._settings.group)
-        admissions = Admissions(connections, quarantine, share.epoch)
+        training = GuardedTraining(
+            self._settings.group,
+            self._client,
+            self._step,
+            self._training.skip_keep_rate,
+            self._guard,
+            quarantine,
+            Admissions(connections, quarantine, share.epoch),
+            functools.partial(self._tell, connections),
+        )
         if not share.partitions:
             await self._crew.wait_for_another(connections, share, stop)
             return
         await follower.reopen()
+        lesson: Lesson | None = None
         try:
             while not stop.is_set() and not await self._crew.is_over(connections, share):
-                await self._learn_next(connections, share, follower, quarantine, admissions)
+                if lesson is None:
+                    mini_batch = await follower.next()
+                    lesson = None if mini_batch is None else training.lesson(mini_batch)
+                if lesson is not None:
+                    lesson = await self._learn_one(lesson, share, follower, training)
         finally:
             await follower.close()
 
-    async def _learn_next(
-        self,
-        connections: Connections,
-        share: Share,
-        follower: ExamplesFollower,
-        quarantine: QuarantineStore,
-        admissions: Admissions,
-    ) -> None:
-        mini_batch = await follower.next()
-        if mini_batch is None:
-            return
-        batch = mini_batch.batch()
+    async def _learn_one(
+        self, lesson: Lesson, share: Share, follower: ExamplesFollower, training: GuardedTraining
+    ) -> Lesson | None:
+        """Learn a mini-batch and return the next, if one waits already: what that reads, as this one leaves
+        it, comes with the answer to the push."""
+        mini_batch, batch = lesson.mini_batch, lesson.batch
         agree = follower.buckets_agree
-        result = await self._train_or_quarantine(connections, quarantine, mini_batch, batch)
-        pushed = await self._train_admitted(admissions, mini_batch.spans, batch, result, may_bind=agree)
+        result = await training.train(lesson)
+        pushed = await training.train_admitted(lesson, result, may_bind=agree)
         if self._settings.writes_counters:
             await self._client.push(counter_update(self._counters_epoch, mini_batch, batch))
         update = model_update(
@@ -155,67 +164,15 @@ class LearnerActor:
             pushed,
             self._guard.learning_rate_scale,
         )
-        if await follower.push(mini_batch, update):
-            await admissions.learned(mini_batch.spans)
-            self._learned(batch, result)
-
-    async def _train_or_quarantine(
-        self,
-        connections: Connections,
-        quarantine: QuarantineStore,
-        mini_batch: MiniBatch,
-        batch: ExampleBatch,
-    ) -> StepResult | None:
-        """Return what to push; None for nothing: no rows, or a batch whose spans were recorded for later."""
-        from learners.training_step import NonFiniteLossError
-
-        if not len(batch):
+        next_batch = follower.next_after(mini_batch)
+        following = None if next_batch is None else training.lesson(next_batch)
+        request = None if following is None else following.request
+        is_held, pulled = await follower.push(mini_batch, update, request)
+        if not is_held:
             return None
-        sampled = sample_skips(batch, self._training.skip_keep_rate)
-        num_joined = 0 if sampled.joined is None else len(sampled.joined)
-        try:
-            result = await self._train(sampled)
-        except NonFiniteLossError as error:
-            verdict = self._guard.refused(str(error), num_joined)
-        else:
-            await self._tell(connections, sampled, result)
-            verdict = self._guard.judge(result.loss, num_joined)
-            if verdict.keep:
-                return result
-        logger.error("quarantined %d examples: %s", len(batch), verdict.reason)
-        await quarantine.put_aside(mini_batch.spans, verdict.reason, len(batch))
-        return None
-
-    async def _train_admitted(
-        self,
-        admissions: Admissions,
-        spans: Mapping[int, Span],
-        batch: ExampleBatch,
-        result: StepResult | None,
-        *,
-        may_bind: bool,
-    ) -> StepResult | None:
-        """Train what was let in with these spans together with the batch, if that is learned, and unjudged:
-        somebody has looked at it. result: of the batch alone."""
-        from learners.training_step import NonFiniteLossError
-
-        for entry in await admissions.coming_with(spans, may_bind=may_bind):
-            try:
-                admitted = await admissions.batch_of(entry)
-                together = ExampleBatch.concatenate([batch, admitted]) if result is not None else admitted
-                sampled = sample_skips(together, self._training.skip_keep_rate)
-                result, batch = await self._train(sampled), together
-            except (NonFiniteLossError, StreamTrimmedError) as error:
-                logger.error("entry %d of the quarantine cannot be let in: %s", entry.number, error)
-                await admissions.refuse(entry, str(error))
-            else:
-                logger.warning("entry %d of the quarantine is let in: %s", entry.number, entry.reason)
-        return result
-
-    async def _train(self, sampled: ExampleBatch) -> StepResult:
-        """Raises NonFiniteLossError."""
-        pulled = await self._client.pull(self._step.pull_request(sampled, self._settings.group))
-        return self._step.run(sampled, pulled.values, pulled.dense, pulled.counters)
+        await training.learned(lesson)
+        self._learned(batch, result)
+        return None if following is None else replace(following, pulled=pulled)
 
     async def _tell(self, connections: Connections, batch: ExampleBatch, result: StepResult) -> None:
         """Say what the model promised of these rows, also of those that are quarantined then: who compares

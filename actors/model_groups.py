@@ -14,7 +14,10 @@ from learners.text_weights import DOCUMENT_COUNTS
 from learners.training_settings import TrainingSettings
 from messages.arrays import FloatArray
 from messages.updates import Position
+from parameter_server.group_births import begin_as_copy, begin_as_snapshot
 from parameter_server.settings import DenseSettings, GroupSettings, SlotSettings
+from parameter_server.shard import ParameterShard
+from parameter_server.snapshot_files import SnapshotRoot
 
 FIRST_MODEL = "production"
 """The name of the model that a system begins with."""
@@ -76,6 +79,24 @@ class GroupBirth(BaseModel):
 
     def positions(self) -> dict[int, Position]:
         return {partition: Position(*where) for partition, where in self.start.items()}
+
+
+def begin_group(
+    shard: ParameterShard, name: str, plan: GroupPlan, birth: GroupBirth, snapshot_root: SnapshotRoot
+) -> None:
+    """Make a group as its birth says; one that exists takes the plan's rates. snapshot_root: the shards' own.
+
+    Raises ValueError for settings that do not fit, UnknownGroupError or NoSuchSnapshotError where there is
+    nothing to begin as.
+    """
+    is_new = not shard.has_group(name)
+    if is_new and birth.kind == "copy":
+        begin_as_copy(shard, name, birth.source, plan.settings, plan.dense)
+    elif is_new and birth.kind == "snapshot":
+        root = birth.root or snapshot_root
+        begin_as_snapshot(shard, root, name, birth.source, birth.before, plan.settings, plan.dense)
+    else:
+        shard.create_group(name, plan.settings, plan.dense, birth.positions())
 
 
 def lineage_name(number: int) -> str:

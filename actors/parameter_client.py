@@ -29,6 +29,10 @@ class ShardPort(Protocol):
 
     def apply_update(self, update: Update) -> Awaitable[UpdateReply]: ...
 
+    def apply_and_pull(
+        self, update: Update, request: PullRequest
+    ) -> Awaitable[tuple[UpdateReply, PullReply | None]]: ...
+
     def positions(self, group: str) -> Awaitable[BucketPositions]: ...
 
 
@@ -57,6 +61,14 @@ class RemoteShard:
     async def apply_update(self, update: Update) -> UpdateReply:
         reply: UpdateReply = await self._actor.call("apply_update", update)
         return reply
+
+    async def apply_and_pull(
+        self, update: Update, request: PullRequest
+    ) -> tuple[UpdateReply, PullReply | None]:
+        answers: tuple[UpdateReply, PullReply | None] = await self._actor.call(
+            "apply_and_pull", update, request
+        )
+        return answers
 
     async def positions(self, group: str) -> BucketPositions:
         positions: BucketPositions = await self._actor.call("positions", group)
@@ -104,28 +116,55 @@ class ParameterClient:
 
     async def push(self, update: Update) -> dict[int, UpdateReply]:
         """Offer an update to every shard and return each one's answer; none of them is MOVING."""
+        replies, _ = await self.push_and_pull(update, None)
+        return replies
+
+    async def push_and_pull(
+        self, update: Update, following: PullRequest | None
+    ) -> tuple[dict[int, UpdateReply], MergedPull | None]:
+        """Push as `push` does, and read in the same calls what `pull` would read after it.
+
+        None in place of what was read: nothing was asked for, or a shard did not take the update at once;
+        then `pull` asks by itself.
+        """
         attempt = 0
         while True:
-            parts = (await self._routed()).split_update(update)
+            router = await self._routed()
+            asked = {} if following is None else router.split_pull(following)
             answers = await asyncio.gather(
-                *(self._shards[shard].apply_update(part) for shard, part in parts.items()),
+                *(
+                    self._offer(shard, part, asked.get(shard))
+                    for shard, part in router.split_update(update).items()
+                ),
                 return_exceptions=True,
             )
             replies: dict[int, UpdateReply] = {}
+            pulled: dict[int, PullReply] = {}
             not_now: Exception | None = None
-            for shard, answer in zip(parts, answers, strict=True):
+            for shard, answer in zip(router.shards, answers, strict=True):
                 if isinstance(answer, ActorAwayError):
                     not_now = answer
                 elif isinstance(answer, BaseException):
                     raise answer
-                elif answer.outcome is UpdateOutcome.MOVING:
+                elif answer[0].outcome is UpdateOutcome.MOVING:
                     not_now = MovingBucketsError(f"buckets of shard {shard} are on the move")
                 else:
-                    replies[shard] = answer
+                    replies[shard] = answer[0]
+                    if answer[1] is not None:
+                        pulled[shard] = answer[1]
             is_over = any(reply.outcome is UpdateOutcome.STALE_EPOCH for reply in replies.values())
             if not_now is None or is_over:
-                return replies
-            attempt = await self._read_again(attempt, not_now)
+                if following is None or pulled.keys() != asked.keys():
+                    return replies, None
+                return replies, router.merge_pull(following, pulled)
+            attempt, following = await self._read_again(attempt, not_now), None
+
+    async def _offer(
+        self, shard: int, update: Update, request: PullRequest | None
+    ) -> tuple[UpdateReply, PullReply | None]:
+        if request is None:
+            return await self._shards[shard].apply_update(update), None
+        return await self._shards[shard].apply_and_pull(update, request)
 
     async def positions(self, group: str) -> list[BucketPositions]:
         """Return where the buckets of each shard stand; with a map to follow, every bucket is among them."""

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from actors.model_groups import GroupBirth, counters_plan, model_plan
+from actors.model_groups import GroupBirth, begin_group, counters_plan, model_plan
 from actors.paced_snapshots import PacedSnapshots
 from actors.shard_map_store import ShardMapUnavailableError
 from learners.training_settings import TrainingSettings
@@ -31,7 +31,6 @@ from messages.updates import (
     UpdateOutcome,
     UpdateReply,
 )
-from parameter_server.group_births import begin_as_copy, begin_as_snapshot
 from parameter_server.group_state import GroupState
 from parameter_server.push_gate import PushGate
 from parameter_server.shard import BucketPositions, MovingBucketsError, ParameterShard
@@ -100,6 +99,19 @@ class ShardHost:
             self._follow_map()
         self._snapshots.go_on()
         return reply
+
+    def apply_and_pull(self, update: Update, request: PullRequest) -> tuple[UpdateReply, PullReply | None]:
+        """Apply an update and read what its sender needs next, in one call.
+
+        None: the update was not taken, or buckets moved meanwhile; to be asked again by `pull`.
+        """
+        reply = self.apply_update(update)
+        if not reply.outcome.is_held:
+            return reply, None
+        try:
+            return reply, self.pull(request)
+        except MovingBucketsError:
+            return reply, None
 
     def positions(self, group: str) -> BucketPositions:
         return self._shard.positions(group)
@@ -170,20 +182,7 @@ class ShardHost:
         if not is_new and self._ensured.get(name) == training:
             return False  # the usual call, every few seconds: first weights need not be drawn for it
         plan = model_plan(training, self._num_partitions)
-        if is_new and birth.kind == "copy":
-            begin_as_copy(self._shard, name, birth.source, plan.settings, plan.dense)
-        elif is_new and birth.kind == "snapshot":
-            begin_as_snapshot(
-                self._shard,
-                birth.root or self._settings.snapshot_root,
-                name,
-                birth.source,
-                birth.before,
-                plan.settings,
-                plan.dense,
-            )
-        else:
-            self._shard.create_group(name, plan.settings, plan.dense, birth.positions())
+        begin_group(self._shard, name, plan, birth, self._settings.snapshot_root)
         self._ensured[name] = training
         if is_new:
             self._snapshots.request()

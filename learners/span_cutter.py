@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,6 +67,7 @@ class SpanCutter:
         self._partitions = {
             partition: self._resume(np.unique(positions)) for partition, positions in bucket_positions.items()
         }
+        self._num_waiting_rows = 0
 
     @staticmethod
     def _resume(distinct: IntArray) -> _Partition:
@@ -80,7 +81,7 @@ class SpanCutter:
 
     @property
     def num_waiting_rows(self) -> int:
-        return sum(len(message.batch) for part in self._partitions.values() for message in part.waiting)
+        return self._num_waiting_rows
 
     @property
     def num_waiting_messages(self) -> int:
@@ -110,23 +111,35 @@ class SpanCutter:
             )
         part.read = message.sequence
         part.waiting.append(message)
+        self._num_waiting_rows += len(message.batch)
         return True
 
     def cut(self, max_rows: int) -> MiniBatch | None:
         """Return the next whole messages, in the stream's order, up to about `max_rows` rows (at least one
         message), or None where nothing waits."""
         apart = self._cut_apart(max_rows)
-        if apart is not None:
-            return apart
+        return apart or self._cut_together(max_rows, {})
+
+    def cut_after(self, mini_batch: MiniBatch, max_rows: int) -> MiniBatch | None:
+        """Return what `cut` will return once `mini_batch` is done, which is on its way to the buckets; None
+        also while buckets differ, since then that is not known yet."""
+        if not self.buckets_agree:
+            return None
+        return self._cut_together(max_rows, {at: span.end for at, span in mini_batch.spans.items()})
+
+    def _cut_together(self, max_rows: int, ends: Mapping[int, int]) -> MiniBatch | None:
+        """Cut partitions on which buckets agree. ends: what is on its way, up to these sequences."""
         messages: list[ExamplesMessage] = []
         num_rows = 0
-        waiting = [part.waiting for part in self._partitions.values() if not part.ahead]
+        waiting = [
+            _past(ends.get(at, 0), part.waiting) for at, part in self._partitions.items() if not part.ahead
+        ]
         for message in heapq.merge(*waiting, key=_sequence):
             messages.append(message)
             num_rows += len(message.batch)
             if num_rows >= max_rows:
                 break
-        return self._mini_batch(messages)
+        return self._mini_batch(messages, ends)
 
     def cut_in_time_order(self, max_rows: int) -> MiniBatch | None:
         """Return the messages up to the lowest watermark at which some partition's next message ends.
@@ -160,8 +173,10 @@ class SpanCutter:
                 return self._mini_batch(messages)
         return None
 
-    def _mini_batch(self, messages: list[ExamplesMessage]) -> MiniBatch | None:
-        return MiniBatch(messages, self._spans(messages)) if messages else None
+    def _mini_batch(
+        self, messages: list[ExamplesMessage], ends: Mapping[int, int] | None = None
+    ) -> MiniBatch | None:
+        return MiniBatch(messages, self._spans(messages, ends or {})) if messages else None
 
     def done(self, mini_batch: MiniBatch) -> None:
         """Every bucket holds this mini-batch now."""
@@ -170,20 +185,26 @@ class SpanCutter:
             part.position = span.end
             part.ahead = [position for position in part.ahead if position > span.end]
             while part.waiting and part.waiting[0].sequence <= span.end:
-                part.waiting.popleft()
+                self._num_waiting_rows -= len(part.waiting.popleft().batch)
 
-    def _spans(self, messages: list[ExamplesMessage]) -> dict[int, Span]:
+    def _spans(self, messages: list[ExamplesMessage], ends: Mapping[int, int]) -> dict[int, Span]:
         spans: dict[int, Span] = {}
         for message in messages:
             before = spans.get(message.partition)
             spans[message.partition] = Span(
-                start=self._partitions[message.partition].position if before is None else before.start,
+                start=ends.get(message.partition, self._partitions[message.partition].position)
+                if before is None
+                else before.start,
                 end=message.sequence,
                 feed_position=message.header.feed_position,
                 watermark=message.header.watermark,
                 examples=len(message.batch) + (0 if before is None else before.examples),
             )
         return spans
+
+
+def _past(end: int, messages: Iterable[ExamplesMessage]) -> Iterator[ExamplesMessage]:
+    return itertools.dropwhile(lambda message: message.sequence <= end, messages)
 
 
 def _sequence(message: ExamplesMessage) -> int:

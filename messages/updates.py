@@ -168,6 +168,11 @@ class UpdateOutcome(StrEnum):
     MOVING = "moving"
     """Buckets come or go just now, or it was cut for others than are here: cut again by the newest map."""
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the shard holds the update's effect, from this time or an earlier one."""
+        return self in (UpdateOutcome.APPLIED, UpdateOutcome.DUPLICATE)
+
 
 @dataclass(frozen=True, slots=True)
 class UpdateReply:

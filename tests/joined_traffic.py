@@ -49,6 +49,12 @@ class LocalShard:
         with self._one_at_a_time:
             return self.host.apply_update(update)
 
+    async def apply_and_pull(
+        self, update: Update, request: PullRequest
+    ) -> tuple[UpdateReply, PullReply | None]:
+        with self._one_at_a_time:
+            return self.host.apply_and_pull(update, request)
+
     async def positions(self, group: str) -> BucketPositions:
         with self._one_at_a_time:
             return self.host.positions(group)

@@ -164,6 +164,11 @@ class LocalShard:
     async def apply_update(self, update: Update) -> UpdateReply:
         return (await self._host()).apply_update(update)
 
+    async def apply_and_pull(
+        self, update: Update, request: PullRequest
+    ) -> tuple[UpdateReply, PullReply | None]:
+        return (await self._host()).apply_and_pull(update, request)
+
     async def positions(self, group: str) -> BucketPositions:
         return (await self._host()).positions(group)
 
@@ -212,7 +217,7 @@ async def learn(client: ParameterClient, group: str, until: int = NUM_MESSAGES) 
                 if message >= standing[partition]:
                     request = PullRequest(group, {} if group == COUNTERS_GROUP else {"user": IDS}, -1)
                     await client.pull(request)
-                    replies = await client.push(update_of(group, partition, message))
+                    replies, _ = await client.push_and_pull(update_of(group, partition, message), request)
                     outcomes |= {reply.outcome for reply in replies.values()}
             if not outcomes <= {UpdateOutcome.APPLIED, UpdateOutcome.DUPLICATE}:
                 break

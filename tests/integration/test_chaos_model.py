@@ -34,6 +34,9 @@ class Direct:
     async def apply_update(self, update: Any) -> Any:
         raise AssertionError("a test of the model changes nothing")
 
+    async def apply_and_pull(self, update: Any, request: Any) -> Any:
+        raise AssertionError("a test of the model changes nothing")
+
     async def positions(self, group: str) -> Any:
         return self._shard.positions(group)
 

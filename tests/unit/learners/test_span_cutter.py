@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.span_cutter import ExamplesMessage, LostExamplesError, SpanCutter
+from learners.span_cutter import ExamplesMessage, LostExamplesError, MiniBatch, SpanCutter
 from messages.examples import ExampleBatch, ExamplesHeader
+from messages.updates import Span
 
 
 def message(partition: int, sequence: int, previous: int, watermark: float = 0.0) -> ExamplesMessage:
@@ -86,3 +87,28 @@ def test_every_bucket_is_offered_each_message_once_from_where_it_stands(data: st
             buckets[index] = max(stand, span.end)
         cutter.done(cut)
     assert buckets == [num_messages] * len(stands)
+
+
+def test_what_follows_a_mini_batch_under_way_is_what_is_cut_when_it_is_done() -> None:
+    cutter = SpanCutter({0: positions(0), 1: positions(0)})
+    for item in (message(0, 1, 0), message(1, 2, 0), message(0, 3, 1), message(1, 4, 2)):
+        cutter.add(item)
+    first = MiniBatch([message(0, 1, 0)], {0: Span(0, 1, 10, 0.0, 0)})
+    following = cutter.cut_after(first, max_rows=10)
+    assert following is not None
+    assert [item.sequence for item in following.messages] == [2, 3, 4]
+    cutter.done(first)
+    assert cutter.cut(max_rows=10) == following
+
+
+def test_nothing_is_known_to_follow_while_buckets_differ() -> None:
+    cutter = SpanCutter({0: positions(1, 3), 1: positions(0)})
+    for item in (message(0, 3, 1), message(0, 4, 3), message(1, 5, 0)):
+        cutter.add(item)
+    first = cutter.cut(max_rows=10)
+    assert first is not None
+    assert cutter.cut_after(first, max_rows=10) is None
+    cutter.done(first)
+    second = cutter.cut(max_rows=10)
+    assert second is not None
+    assert cutter.cut_after(second, max_rows=10) is None
