@@ -76,6 +76,6 @@ class CounterWriter:
         if mini_batch is None:
             return
         batch = mini_batch.batch()
-        pushed, _ = await follower.push(mini_batch, counter_update(epoch, mini_batch, batch))
-        if pushed:
+        pushed = await follower.push(mini_batch, counter_update(epoch, mini_batch, batch))
+        if pushed.is_held:
             self._num_examples += len(batch)

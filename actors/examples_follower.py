@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from nats.errors import Error as NatsError
@@ -46,7 +47,25 @@ class BatchingSettings(BaseModel):
 
 
 class OwnershipLostError(Exception):
-    """Another owner with a higher epoch feeds this group: this one must claim it again, or stop."""
+    """Another owner with a higher epoch feeds this group: this one must claim it again, or stop.
+
+    is_somewhere: whether a shard took the update before the other owner came to it.
+    """
+
+    def __init__(self, text: str, *, is_somewhere: bool) -> None:
+        super().__init__(text)
+        self.is_somewhere = is_somewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """is_held: every bucket holds the update now; if not, all is read again from where they stand.
+    is_somewhere: a bucket holds it, so what is pushed instead may lack its rows. pulled: what was asked for
+    besides, as it is after the update, where it could be read at once."""
+
+    is_held: bool
+    is_somewhere: bool
+    pulled: MergedPull | None = None
 
 
 NEEDS_OPERATOR = (OvertakenError, LostExamplesError, StreamTrimmedError, StreamRecreatedError)
@@ -92,7 +111,7 @@ class ExamplesFollower:
                 for partition in self._partitions
             }
         )
-        subjects = [self._namespace.examples_subject(partition) for partition in self._partitions]
+        subjects = self._namespace.examples_subjects(self._partitions, positions[0].num_partitions)
         self._reader = StreamReader(
             self._js,
             self._namespace.examples_stream,
@@ -138,27 +157,28 @@ class ExamplesFollower:
 
     async def push(
         self, mini_batch: MiniBatch, update: Update, following: PullRequest | None = None
-    ) -> tuple[bool, MergedPull | None]:
-        """Offer an update; True once every bucket holds it, with what `following` asks for as it is then, if
-        that could be read at once. Reads on meanwhile.
+    ) -> Pushed:
+        """Offer an update, and read what `following` asks for as it is after it. Reads on meanwhile.
 
-        False: the shards stand elsewhere than thought (one was restored); everything is read again from where
-        they stand. Raises OwnershipLostError.
+        Raises OwnershipLostError.
         """
         self._read_ahead()
         replies, pulled = await self._client.push_and_pull(update, following)
         outcomes = {reply.outcome for reply in replies.values()}
+        is_somewhere = any(outcome.is_held for outcome in outcomes)
         if UpdateOutcome.STALE_EPOCH in outcomes:
-            raise OwnershipLostError(f"group {self._group}: epoch {update.epoch} is over")
+            raise OwnershipLostError(
+                f"group {self._group}: epoch {update.epoch} is over", is_somewhere=is_somewhere
+            )
         if all(outcome.is_held for outcome in outcomes):
             self._cutter.done(mini_batch)
             last = _last_of(mini_batch)
             while self._arrived and self._arrived[0][0] <= last:
                 self._arrived.popleft()
-            return True, pulled
+            return Pushed(is_held=True, is_somewhere=True, pulled=pulled)
         logger.warning("group %s: %s, reading positions again", self._group, sorted(outcomes))
         await self.reopen()
-        return False, None
+        return Pushed(is_held=False, is_somewhere=is_somewhere)
 
     def _is_due(self, after: MiniBatch | None = None) -> bool:
         """Say whether the next mini-batch may be cut. after: one not pushed yet, which still waits."""

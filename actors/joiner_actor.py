@@ -21,6 +21,7 @@ from actors.epochs import OvertakenError, ensure_owner
 from actors.examples_writer import ExamplesTrimmedError
 from actors.joiner_partition import JoinerPartition, StatesAheadError
 from actors.names import partition_of_subject
+from actors.state_moves import StateMoves
 from actors.streams import (
     StreamMessage,
     StreamReader,
@@ -102,8 +103,9 @@ class JoinerActor:
 
     async def _join(self, connections: Connections, share: Share, stop: asyncio.Event) -> None:
         """Join a share's partitions until stopped, or until the crew is another one."""
+        moves = StateMoves(connections.redis)
         drivers = {
-            partition: JoinerPartition(connections, partition, self._settings, self._writer)
+            partition: JoinerPartition(connections, partition, self._settings, self._writer, moves)
             for partition in share.partitions
         }
         starts = await asyncio.gather(*(driver.resume() for driver in drivers.values()))
@@ -142,7 +144,7 @@ class JoinerActor:
         return StreamReader(
             connections.js,
             namespace.feed_stream,
-            [namespace.feed_subject(partition) for partition in partitions],
+            namespace.feed_subjects(partitions, connections.num_partitions),
             start,
             read_to=None if None in noted else min(map(int, noted), default=None),
             created=await stream_incarnation(

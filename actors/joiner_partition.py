@@ -19,6 +19,7 @@ from redis.exceptions import TimeoutError as StoreTimeoutError
 
 from actors.connections import Connections
 from actors.examples_writer import AppendUnansweredError, ExamplesWriter
+from actors.state_moves import StateMoves
 from actors.streams import StreamMessage
 from actors.user_store import PartitionStates
 from learners.features.assembly import assemble
@@ -47,14 +48,20 @@ class JoinerPartition:
     """Drives one PartitionJoiner. Only one task may call it."""
 
     def __init__(
-        self, connections: Connections, partition: int, settings: JoinerSettings, writer: str
+        self,
+        connections: Connections,
+        partition: int,
+        settings: JoinerSettings,
+        writer: str,
+        moves: StateMoves | None = None,
     ) -> None:
+        """moves: of states, shared by the partitions of one joiner."""
         self._connections = connections
         self._partition = partition
         settings = settings.model_copy(update={"num_partitions": connections.num_partitions})
         self._joiner = PartitionJoiner(partition, settings, writer, assemble=assemble)
         self._writer = ExamplesWriter(connections.js, connections.namespace, partition, writer)
-        self._states = PartitionStates(connections.redis, connections.namespace, partition)
+        self._states = PartitionStates(connections.redis, connections.namespace, partition, moves)
         self._released = 0
         self._moved = 0
         self._next = 1

@@ -153,7 +153,7 @@ class LearnerActor:
         mini_batch, batch = lesson.mini_batch, lesson.batch
         agree = follower.buckets_agree
         result = await training.train(lesson)
-        pushed = await training.train_admitted(lesson, result, may_bind=agree)
+        taught = await training.train_admitted(lesson, result, may_bind=agree)
         if self._settings.writes_counters:
             await self._client.push(counter_update(self._counters_epoch, mini_batch, batch))
         update = model_update(
@@ -161,18 +161,24 @@ class LearnerActor:
             share.epoch,
             mini_batch,
             batch,
-            pushed,
+            taught,
             self._guard.learning_rate_scale,
         )
         next_batch = follower.next_after(mini_batch)
         following = None if next_batch is None else training.lesson(next_batch)
         request = None if following is None else following.request
-        is_held, pulled = await follower.push(mini_batch, update, request)
-        if not is_held:
+        try:
+            pushed = await follower.push(mini_batch, update, request)
+        except OwnershipLostError as error:
+            if error.is_somewhere:
+                self._learned(batch, result)
+            raise
+        if pushed.is_somewhere:
+            self._learned(batch, result)
+        if not pushed.is_held:
             return None
         await training.learned(lesson)
-        self._learned(batch, result)
-        return None if following is None else replace(following, pulled=pulled)
+        return None if following is None else replace(following, pulled=pushed.pulled)
 
     async def _tell(self, connections: Connections, batch: ExampleBatch, result: StepResult) -> None:
         """Say what the model promised of these rows, also of those that are quarantined then: who compares

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 LIVE_NAMESPACE = "live"
@@ -41,6 +42,16 @@ class Namespace:
 
     def examples_subject(self, partition: int | str) -> str:
         return f"{self.name}.examples.{partition}"
+
+    def feed_subjects(self, partitions: Sequence[int], num_partitions: int) -> list[str]:
+        """Name the subjects of partitions: all of them by one, which costs the broker less to match."""
+        everything = len(partitions) == num_partitions
+        return [self.feed_subject("*")] if everything else [*map(self.feed_subject, partitions)]
+
+    def examples_subjects(self, partitions: Sequence[int], num_partitions: int) -> list[str]:
+        """As `feed_subjects`."""
+        everything = len(partitions) == num_partitions
+        return [self.examples_subject("*")] if everything else [*map(self.examples_subject, partitions)]
 
     @property
     def dead_subject(self) -> str:

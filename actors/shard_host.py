@@ -116,6 +116,11 @@ class ShardHost:
     def positions(self, group: str) -> BucketPositions:
         return self._shard.positions(group)
 
+    def learned_feed(self, group: str) -> IntArray:
+        """Return up to where every hosted bucket has learned FEED, int64 [P]: cheap to ask."""
+        learned: IntArray = self._shard.group(group).ledger.positions.feed.min(axis=0)
+        return learned
+
     def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta:
         self._snapshots.go_on()  # this call comes every tick, also when no update does
         return self._shard.deltas_since(group, version, incarnation)

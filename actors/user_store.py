@@ -15,6 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from actors.id_ledger import IdLedger
 from actors.names import Namespace
+from actors.state_moves import StateMoves
 from messages.arrays import FloatArray, IdArray
 from messages.codec import pack, unpack
 from messages.identifiers import key_of
@@ -26,19 +27,6 @@ MAX_SERVED_SLATES = 200
 """Older slates are forgotten: what was served that long ago may be shown again."""
 
 _STATE_BATCH = 2_000
-_MOVE = """
-local stands = redis.call('GET', KEYS[1]) or '0'
-if stands ~= ARGV[1] then
-  return stands
-end
-for number = 2, #KEYS do
-  redis.call('SET', KEYS[number], ARGV[number + 1])
-end
-redis.call('SET', KEYS[1], ARGV[2])
-return ARGV[2]
-"""
-"""From the position in ARGV[1] to that in ARGV[2], with the states; returns where the partition stands then.
-A script is a transaction in one round trip, where watching the position and writing would take three."""
 _BACKOFF = ExponentialBackoff(cap=0.5, base=0.05)
 _NUM_RETRIES = 8
 
@@ -152,8 +140,12 @@ class UserStore:
 class PartitionStates:
     """The joiner's view of the store: the states of one partition, moved only together with its position."""
 
-    def __init__(self, redis: Redis, namespace: Namespace, partition: int) -> None:
+    def __init__(
+        self, redis: Redis, namespace: Namespace, partition: int, moves: StateMoves | None = None
+    ) -> None:
+        """moves: shared with other partitions of the same store."""
         self._redis = redis
+        self._moves = moves or StateMoves(redis)
         self._namespace = namespace
         self._position_key = namespace.key("position", partition)
         self._position = 0
@@ -195,8 +187,7 @@ class PartitionStates:
         for user, (state, join) in states.items():
             keys += [self._namespace.key("state", user), self._namespace.key("join", user)]
             values += [state, join]
-        moved = await self._redis.eval(_MOVE, len(keys), *keys, self._position, position, *values)
-        stands = int(moved)
+        stands = await self._moves.move(keys, self._position, position, values)
         if stands != position:
             raise StatesTakenError(
                 f"{self._position_key} stands at {stands}, this joiner left it at {self._position}"

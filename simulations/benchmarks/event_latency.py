@@ -18,11 +18,13 @@ from nats.js.api import PubAck
 
 from actors.cluster import ClusterPlan, SystemActors
 from actors.connections import Connections
-from parameter_server.positions import BucketPositions
+from messages.arrays import IntArray
 
 _WARM_UP_SHARE = 0.2
 _POLL_SECONDS = 0.02
 """What came between two looks came with the second. Looking is work for the shards, so not more often."""
+_OFFER_SECONDS = 0.005
+"""Events that are due since the last offer go together, as late as they are: offering is work too."""
 _PATIENCE_SECONDS = 30.0
 
 
@@ -43,7 +45,7 @@ class EventsNeverLearnedError(Exception):
 def measure_latency(
     plan: ClusterPlan, actors: SystemActors, messages: Sequence[tuple[int, bytes]], offered_per_s: float
 ) -> LatencyReport:
-    """Offer one message of one event each 1 / `offered_per_s` seconds, and watch every shard's positions.
+    """Offer a message of one event, due each 1 / `offered_per_s` seconds, and watch where every shard stands.
 
     The first fifth warms up and is not counted. Raises EventsNeverLearnedError.
     """
@@ -65,16 +67,18 @@ async def _measure(
                 waiting.setdefault(partition, deque()).append((sequence, due, number))
 
         async def offer_all() -> float:
-            offers = []
-            for number, (partition, data) in enumerate(messages):
-                due = began + number / offered_per_s
-                if (early := due - time.monotonic()) > 0:
-                    await asyncio.sleep(early)
-                published = await connections.js.publish_async(
-                    namespace.feed_subject(partition), data, stream=namespace.feed_stream
-                )
-                published.add_done_callback(partial(note, number, partition, due))
-                offers.append(published)
+            offers: list[asyncio.Future[PubAck]] = []
+            while len(offers) < len(messages):
+                num_due = min(len(messages), 1 + int((time.monotonic() - began) * offered_per_s))
+                for number in range(len(offers), num_due):
+                    partition, data = messages[number]
+                    published = await connections.js.publish_async(
+                        namespace.feed_subject(partition), data, stream=namespace.feed_stream
+                    )
+                    due = began + number / offered_per_s
+                    published.add_done_callback(partial(note, number, partition, due))
+                    offers.append(published)
+                await asyncio.sleep(_OFFER_SECONDS)
             await asyncio.wait_for(asyncio.gather(*offers), _PATIENCE_SECONDS)
             return time.monotonic() - began
 
@@ -101,8 +105,7 @@ async def _measure(
 
 async def _feed_positions(actors: SystemActors, group: str) -> dict[int, int]:
     """Return, by partition, up to where every bucket of every shard has learned FEED."""
-    replies: list[BucketPositions] = await asyncio.gather(
-        *(shard.positions.remote(group) for shard in actors.shards.values())
+    learned: list[IntArray] = await asyncio.gather(
+        *(shard.learned_feed.remote(group) for shard in actors.shards.values())
     )
-    lowest = np.min([positions.feed.min(axis=0) for positions in replies], axis=0)
-    return {partition: int(feed) for partition, feed in enumerate(lowest)}
+    return {partition: int(feed) for partition, feed in enumerate(np.min(learned, axis=0))}

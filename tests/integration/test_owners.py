@@ -13,6 +13,7 @@ from actors.connections import Connections, EndpointSettings
 from actors.epochs import OvertakenError, take_epoch
 from actors.examples_writer import ExamplesTrimmedError, ExamplesWriter
 from actors.feed_publisher import FeedPublisher
+from actors.state_moves import StateMoves
 from actors.streams import (
     StreamReader,
     StreamRecreatedError,
@@ -101,7 +102,7 @@ def test_states_whose_answer_was_lost_are_known_to_be_stored(endpoints: Endpoint
             states = PartitionStates(lossy, connections.namespace, 0)
             with pytest.raises(ConnectionError):
                 await states.store({"ann": (b"state", b"join")}, 5)
-            states._redis = connections.redis
+            states._moves = StateMoves(connections.redis)
             await states.store({"ann": (b"state", b"join")}, 5)
             await states.store({"ann": (b"later", b"join")}, 7)
             assert await states.read_position() == 7
