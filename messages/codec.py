@@ -22,6 +22,8 @@ _DTYPES: tuple[np.dtype[Any], ...] = tuple(
     for name in ("uint8", "int8", "bool", "int16", "int32", "int64", "uint32", "uint64", "float32", "float64")
 )
 _CODES = {dtype: code for code, dtype in enumerate(_DTYPES)}
+_COLUMN_HEADER = struct.Struct("<BBI")
+"""Of an array of rank one, as nearly all are: they are read without a look at the shape."""
 
 
 class MalformedMessageError(ValueError):
@@ -62,6 +64,11 @@ def _pack_array(value: Any) -> Any:
 def _unpack_extension(code: int, data: bytes) -> AnyArray:
     if code != ARRAY_EXTENSION:
         raise MalformedMessageError(f"unknown extension {code}")
+    if len(data) >= _COLUMN_HEADER.size and data[1] == 1 and data[0] < len(_DTYPES):
+        number, _, length = _COLUMN_HEADER.unpack_from(data)
+        column_dtype = _DTYPES[number]
+        if len(data) == _COLUMN_HEADER.size + length * column_dtype.itemsize:
+            return np.frombuffer(data, column_dtype, length, _COLUMN_HEADER.size)
     if len(data) < 2 or data[0] >= len(_DTYPES) or len(data) < 2 + 4 * data[1]:
         raise MalformedMessageError("array header is cut short or names no known dtype")
     rank = data[1]
