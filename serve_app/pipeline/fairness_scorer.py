@@ -20,15 +20,17 @@ class FairnessSettings(BaseModel):
     1, no bound at 0. max_category_share, max_creator_share: 1 for no bound. max_price: how far a score may
     move, in deviations of the request's scores: bounds that would take more are missed. step: how far one
     slate moves a price, per share that a bound is broken by. max_groups: prices kept of each kind.
+
+    The least share is what finds out that a category once disliked is liked by now: nobody would be asked.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    min_category_ratio: float = Field(0.3, ge=0, le=1)
+    min_category_ratio: float = Field(0.8, ge=0, le=1)
     max_category_share: float = Field(0.6, gt=0, le=1)
     max_creator_share: float = Field(0.1, gt=0, le=1)
-    max_price: float = Field(1.0, ge=0)
-    step: float = Field(0.05, gt=0)
+    max_price: float = Field(4.0, ge=0)
+    step: float = Field(0.1, gt=0)
     max_groups: int = Field(1_024, ge=1)
 
 

@@ -133,7 +133,8 @@ def test_prices_are_few_and_a_function_of_what_was_shown(slates, max_groups: int
 
 def test_within_the_bounds_no_score_moves() -> None:
     replica = replica_of([content("a", "x", "k"), content("b", "y", "l")])
-    scorer, request = FairnessScorer(FairnessSettings(max_creator_share=1.0, max_category_share=0.7)), None
+    settings = FairnessSettings(min_category_ratio=0.5, max_creator_share=1.0, max_category_share=0.7)
+    scorer, request = FairnessScorer(settings), None
     scored = candidates_of(replica, [2.0, 1.0])
     for order in ([0, 1], [1, 0]) * 20:
         scorer.observe(request, scored, scored.take(np.array(order)))
