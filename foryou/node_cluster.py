@@ -17,6 +17,8 @@ from foryou.settings import ENVIRONMENT_PREFIX
 _START_NODE = Path(__file__).parents[1] / "deploy" / "clusters" / "start_node.sh"
 _RAY_PORT = "6390"
 _START_SECONDS = 300.0
+_STARTS = 3
+"""As a service manager would: on a busy machine a raylet gives up on its agent's port after half a minute."""
 _COMMAND_SECONDS = 300.0
 _OBJECT_STORE_BYTES = 150_000_000
 _CPUS = 2
@@ -64,25 +66,36 @@ class NodeCluster:
         began = time.monotonic()
         node = self._nodes.get(name) or self._network.add()
         self._nodes[name] = node
-        log = self._folder / f"{name}-{len(list(self._folder.glob('*.log')))}.log"
-        kind = HEAD if name == HEAD else "worker"
+        process, log = self._launch(name, node, roles)
+        left = _STARTS - 1
+        while "Ray runtime started" not in (said := log.read_text()):
+            has_ended = process.poll() is not None
+            if (has_ended and not left) or time.monotonic() - began > _START_SECONDS:
+                raise NodeError(f"node {name} did not start: {said[-_WORDS:]}\n{self._last_words(name)}")
+            if has_ended:
+                left -= 1
+                node.kill()
+                process, log = self._launch(name, node, roles)
+            time.sleep(0.1)
+        return time.monotonic() - began
+
+    def _launch(
+        self, name: str, node: NodeNetwork, roles: tuple[str, ...]
+    ) -> tuple[subprocess.Popen[bytes], Path]:
         if name == HEAD:
             # Left of a head that was killed, it makes Ray take the workers' raylets, which name its address
             # and are seen from here, for that head, and not start: a machine of one's own shows it none.
             (self._home(name) / "ray" / "ray_current_cluster").unlink(missing_ok=True)
+        log = self._folder / f"{name}-{len(list(self._folder.glob('*.log')))}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                node.command(str(_START_NODE), kind, *roles),
+                node.command(str(_START_NODE), HEAD if name == HEAD else "worker", *roles),
                 env=self._environment_of(name),
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
-        while "Ray runtime started" not in (said := log.read_text()):
-            if process.poll() is not None or time.monotonic() - began > _START_SECONDS:
-                raise NodeError(f"node {name} did not start: {said[-_WORDS:]}\n{self._last_words(name)}")
-            time.sleep(0.1)
-        return time.monotonic() - began
+        return process, log
 
     def address(self, name: str) -> str:
         return self._nodes[name].address

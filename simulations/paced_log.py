@@ -89,11 +89,11 @@ class PacedLog:
         async with await Connections.open(self._endpoints, "paced-log") as connections:
             for window in self._log.windows():
                 began = time.monotonic()
-                while not self._going.is_set():
+                while not (self._going.is_set() or self._ended.is_set()):
                     self._idle.set()
-                    if self._ended.is_set():
-                        return
                     await asyncio.sleep(_POLL_SECONDS)
+                if self._ended.is_set():  # also amid the log: whoever fails does not wait for the rest of it
+                    return
                 self._idle.clear()
                 for partition, message in window.messages:
                     if partition in self._partitions:
