@@ -55,6 +55,8 @@ def _check(impression: Impression, shape: FeatureShape) -> None:
     check_column("contents.language_keys", contents.language_keys, _KEYS, (num_contents,))
     check_column("contents.durations", contents.durations, _FLOATS, (num_contents,))
     check_column("contents.upload_times", contents.upload_times, _DOUBLES, (num_contents,))
+    if contents.audio_uses is not None:
+        check_column("contents.audio_uses", contents.audio_uses, _OFFSETS, (num_contents,))
     check_column("contents.tags", contents.tags.values, _KEYS, (len(contents.tags.values),))
     check_column("contents.tags", contents.tags.offsets, _OFFSETS, (num_contents + 1,))
     check_column("propensities", impression.propensities, _FLOATS, (num_contents,))

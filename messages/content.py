@@ -61,7 +61,8 @@ class ContentColumns:
     the keys are needed. *_keys: uint64 [n]; MISSING_KEY where unknown. tags: their keys,
     hashtags of the description among them.
     durations: seconds, float32 [n], NaN where unknown. upload_times: epoch seconds, float64 [n]. audience: on
-    the way from the catalogue to replicas; None behind them, where it has been heeded.
+    the way from the catalogue to replicas; None behind them, where it has been heeded. audio_uses: how many
+    contents of the catalogue had the same audio at the moment, int64 [n]; None where nobody counted.
     """
 
     content_ids: list[str]
@@ -76,6 +77,7 @@ class ContentColumns:
     durations: FloatArray
     upload_times: DoubleArray
     audience: Audience | None = None
+    audio_uses: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.content_keys)
@@ -117,6 +119,7 @@ class ContentColumns:
             durations=self.durations[rows],
             upload_times=self.upload_times[rows],
             audience=None if self.audience is None else self.audience.take(rows),
+            audio_uses=None if self.audio_uses is None else self.audio_uses[rows],
         )
 
     @staticmethod
@@ -134,11 +137,12 @@ class ContentColumns:
             durations=np.concatenate([part.durations for part in parts]),
             upload_times=np.concatenate([part.upload_times for part in parts]),
             audience=Audience.concatenate([part.audience for part in parts]),
+            audio_uses=_counted([part.audio_uses for part in parts], [len(part) for part in parts]),
         )
 
     def to_wire(self) -> dict[str, Any]:
         """Names and fixed facts; the keys are hashed again by the reader."""
-        return {
+        wire = {
             "content_ids": self.content_ids,
             "creator_ids": self.creator_ids,
             "categories": self.categories,
@@ -148,6 +152,7 @@ class ContentColumns:
             "durations": self.durations,
             "upload_times": self.upload_times,
         }
+        return wire if self.audio_uses is None else wire | {"audio_uses": self.audio_uses}
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> ContentColumns:
@@ -165,7 +170,16 @@ class ContentColumns:
             tags=IdBags.from_wire(wire["tags"]),
             durations=wire["durations"],
             upload_times=wire["upload_times"],
+            audio_uses=wire.get("audio_uses"),
         )
+
+
+def _counted(parts: Sequence[IntArray | None], lengths: Sequence[int]) -> IntArray | None:
+    if all(uses is None for uses in parts):
+        return None
+    return np.concatenate(
+        [np.zeros(n, np.int64) if uses is None else uses for uses, n in zip(parts, lengths, strict=True)]
+    )
 
 
 def _taken(names: list[str], rows: IntArray) -> list[str]:

@@ -11,6 +11,7 @@ from messages.audience import Audience
 from messages.content import ContentColumns
 from messages.features import IdBags
 from parameter_server.cuckoo_index import CuckooIndex
+from serve_app.audio_uses import AudioUses
 from serve_app.growing_array import GrowingArray
 
 
@@ -32,6 +33,7 @@ class ContentTable:
         self._approved = GrowingArray(np.bool_, fill=True)
         self._min_ages = GrowingArray(np.uint8)
         self._tags = _TagPool()
+        self._audio_uses = AudioUses()
         self._num_rows = 0
 
     def __len__(self) -> int:
@@ -95,6 +97,7 @@ class ContentTable:
         self._approved.put(rows, True if audience is None else audience.approved)
         self._min_ages.put(rows, 0 if audience is None else audience.min_ages)
         self._tags.put(rows, contents.tags)
+        self._audio_uses.put(rows, contents.audio_keys)
         return rows
 
     def remove(self, keys: IdArray) -> IntArray:
@@ -109,6 +112,7 @@ class ContentTable:
             for column in self._keys.values():
                 column.values[rows] = 0
             self._tags.put(rows, IdBags.of([np.empty(0, dtype=np.uint64)] * len(rows)))
+            self._audio_uses.put(rows, np.zeros(len(rows), dtype=np.uint64))
         return rows
 
     def content_ids(self, rows: IntArray) -> list[str]:
@@ -135,6 +139,7 @@ class ContentTable:
             tags=self._tags.take(rows),
             durations=self._durations.values[rows],
             upload_times=self._upload_times.values[rows],
+            audio_uses=self._audio_uses.of(rows),
         )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
+from messages.identifiers import MISSING_KEY
 
 VIDEO_COLUMNS = ("video_id", "author_id", "upload_dt", "music_id", "tag")
 MAX_SECONDS = 86_400.0
@@ -25,6 +29,9 @@ class KuaiRandVideos:
         videos = videos.assign(upload_time=(uploaded - pd.Timestamp(0, tz="UTC")).dt.total_seconds())
         self._videos = {row.video_id: row for row in videos.itertuples(index=False)}
         self._columns: dict[tuple[int, int], ContentColumns] = {}
+        self._shown: set[int] = set()
+        self._uses: Counter[int] = Counter()
+        """How many of the videos shown so far have an audio, by its key: what a catalogue would count."""
 
     def creator_id(self, video_id: int) -> str:
         video = self._videos.get(video_id)
@@ -39,7 +46,12 @@ class KuaiRandVideos:
         if columns is None:
             columns = ContentColumns.of([self._facts(video_id, duration_ms, now)])
             self._columns[video_id, duration_ms] = columns
-        return columns
+        audio = int(columns.audio_keys[0])
+        if video_id not in self._shown:
+            self._shown.add(video_id)
+            self._uses[audio] += 1
+        uses = 0 if audio == MISSING_KEY else self._uses[audio]
+        return replace(columns, audio_uses=np.array([uses], dtype=np.int64))
 
     def _facts(self, video_id: int, duration_ms: int, now: float) -> ContentFacts:
         duration = min(duration_ms / 1000, MAX_SECONDS) if duration_ms > 0 else None

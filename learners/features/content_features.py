@@ -55,6 +55,7 @@ def pair_dense_features(
         contents.durations,
         contents.upload_times,
         contents.tags.lengths(),
+        0 if contents.audio_uses is None else contents.audio_uses,
         now,
         same_language(np.uint64(language_key), contents.language_keys),
     )
@@ -70,6 +71,7 @@ def pair_columns(
     durations: FloatArray,
     upload_times: DoubleArray,
     num_tags: IntArray,
+    audio_uses: int | IntArray,
     now: float | DoubleArray,
     same_languages: FloatArray,
 ) -> FloatArray:
@@ -96,6 +98,7 @@ def pair_columns(
     columns[:, 19] = np.minimum(num_tags, 10) / 5
     columns[:, 20] = same_languages
     columns[:, 21:24] = latest
+    columns[:, 24] = np.log1p(audio_uses) / 4
     return columns
 
 

@@ -47,6 +47,7 @@ def assemble_rows(
         rows.durations,
         rows.upload_times,
         rows.tags.lengths(),
+        rows.audio_uses,
         now,
         same_language(shared["language"], rows.language_keys),
     )
@@ -80,6 +81,12 @@ class _Contents:
         self.category_keys = np.concatenate([slate.category_keys for slate in slates])[at]
         self.language_keys = np.concatenate([slate.language_keys for slate in slates])[at]
         self.audio_keys = np.concatenate([slate.audio_keys for slate in slates])[at]
+        self.audio_uses = np.concatenate(
+            [
+                np.zeros(len(slate), np.int64) if slate.audio_uses is None else slate.audio_uses
+                for slate in slates
+            ]
+        )[at]
         self.durations = np.concatenate([slate.durations for slate in slates])[at]
         self.upload_times = np.concatenate([slate.upload_times for slate in slates])[at]
         self.tags = IdBags.concatenate([slate.tags for slate in slates]).take(at)

@@ -111,6 +111,7 @@ PAIR_DENSE_FEATURES: tuple[str, ...] = (
     "latest_category_engage_rate",
     "latest_category_preference",
     "latest_category_log_terminals",
+    "log_audio_uses",
 )
 """One person beside one content, and what is fixed of the content: the other columns."""
 

@@ -62,3 +62,16 @@ def test_tags_survive_any_number_of_replacements(changes: list[tuple[int, int]],
     np.random.default_rng(seed).shuffle(names)
     read = table.take(table.find(keys_of(names)))
     assert [tags_of(read, position) for position in range(len(names))] == [expected[name] for name in names]
+
+
+def test_contents_tell_how_many_have_their_audio() -> None:
+    table = ContentTable()
+    facts = [
+        content(f"c{number}", audio_id=audio) for number, audio in enumerate(["song", "song", "", "hum"])
+    ]
+    rows = table.put(ContentColumns.of(facts))
+    assert table.take(rows).audio_uses.tolist() == [2, 2, 0, 1]
+
+    table.remove(keys_of(["c0"]))
+    table.put(ContentColumns.of([content("c3", audio_id="song")]))
+    assert table.take(rows[1:]).audio_uses.tolist() == [2, 0, 2]

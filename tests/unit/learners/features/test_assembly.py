@@ -102,6 +102,14 @@ def test_a_stranger_and_a_content_without_facts_give_numbers() -> None:
     assert len(features.bags["tags"].values) == 0
 
 
+def test_an_audio_that_many_contents_have_stands_out() -> None:
+    contents = dataclasses.replace(
+        ContentColumns.of([content(1), content(2), content(3)]), audio_uses=np.array([0, 1, 99])
+    )
+    features = assemble(UserState.empty("u"), None, RequestContext(), contents, NOW, None)
+    assert dense(features, "log_audio_uses").tolist() == pytest.approx(np.log1p([0, 1, 99]) / 4)
+
+
 def test_fields_of_the_context_share_a_table_and_no_row() -> None:
     same = RequestContext(device="x", network="x", surface="x", language="x")
     ids = assemble(UserState.empty("u"), None, same, ContentColumns.of([content(1)]), NOW, None).ids

@@ -1,5 +1,7 @@
 """Many rows at once are the same rows, to the last bit."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -31,7 +33,12 @@ def content(number: int) -> ContentFacts:
     )
 
 
-CONTENTS = [ContentColumns.of([content(number)]) for number in range(30)]
+CONTENTS = [
+    dataclasses.replace(
+        ContentColumns.of([content(number)]), audio_uses=np.array([number]) if number % 3 else None
+    )
+    for number in range(30)
+]
 
 EVENTS = st.lists(
     st.tuples(
