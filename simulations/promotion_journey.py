@@ -45,7 +45,7 @@ class JourneyReport:
 
 
 class PromotionJourney:
-    """One journey over the HTTP API. patience_seconds: for each step."""
+    """One journey over the HTTP API."""
 
     def __init__(
         self,
@@ -54,15 +54,18 @@ class PromotionJourney:
         guessing: dict[str, Any],
         *,
         patience_seconds: float,
+        in_force_seconds: float | None = None,
         warm_up_seconds: float = 15.0,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         """learning, guessing: `model` sections of training settings, as they should be, and of a model whose
-        order is chance."""
+        order is chance. patience_seconds: for each step. in_force_seconds: after the last change until every
+        replica has heard of the rollback; twice the patience, if not given."""
         self._http = http
         self._learning = learning
         self._guessing = guessing
         self._patience = patience_seconds
+        self._in_force_seconds = 2 * patience_seconds if in_force_seconds is None else in_force_seconds
         self._warm_up_seconds = warm_up_seconds
         self._say = say
         self.report = JourneyReport()
@@ -138,10 +141,10 @@ class PromotionJourney:
         """Ask for feeds until none has come from a lineage for a while; return when the last did, epoch
         seconds. Requests go to all replicas in turn."""
         asked, last = 0, time.time()
-        deadline = last + 2 * self._patience
+        deadline = last + self._in_force_seconds
         while (now := time.time()) - last < _SURE_SECONDS:
             if now > deadline:
-                raise JourneyError(f"{model_id} still answers after {2 * self._patience:.0f} s")
+                raise JourneyError(f"{model_id} still answers after {self._in_force_seconds:.0f} s")
             asked += 1
             model = (await self._ask("GET", f"/v1/feed/onlooker-{asked}?limit=1"))["model"]
             if (model["id"], str(model["version"]).split(".")[0]) == (model_id, lineage):

@@ -56,8 +56,8 @@ def test_a_load_counts_what_is_served_refused_and_broken(rate: float | None) -> 
     assert report.refused / total == pytest.approx(4 / 15, abs=0.06)
     assert report.failed / total == pytest.approx(1 / 5, abs=0.06)
     assert report.p50_ms <= report.p99_ms
-    if rate is not None:
-        assert total <= rate * 0.5 + 4
+    if rate is not None:  # what was late in the warm-up is made up for
+        assert total <= rate * (0.1 + 0.5) + 4
 
 
 def test_people_of_a_benchmark_have_the_past_that_was_asked_for(endpoints: EndpointSettings) -> None:

@@ -76,11 +76,18 @@ class People:
         self._stopped.set()
 
 
-def travel(rules: Rules, patience: float = 5.0) -> dict[str, Any]:
+def travel(rules: Rules, patience: float = 5.0, in_force: float | None = None) -> dict[str, Any]:
     async def run() -> dict[str, Any]:
         transport = httpx.MockTransport(rules.answer)
         async with httpx.AsyncClient(base_url="http://foryou", transport=transport) as http:
-            journey = PromotionJourney(http, LEARNING, STILL, patience_seconds=patience, warm_up_seconds=0.0)
+            journey = PromotionJourney(
+                http,
+                LEARNING,
+                STILL,
+                patience_seconds=patience,
+                in_force_seconds=in_force,
+                warm_up_seconds=0.0,
+            )
             return (await journey.run(People())).as_dict()  # type: ignore[arg-type]
 
     return asyncio.run(run())
@@ -129,4 +136,4 @@ def test_a_rollback_that_some_replica_never_hears_of_ends_the_journey() -> None:
     rules = Rules()
     rules.old_answers = 1_000_000
     with pytest.raises(JourneyError, match="better still answers"):
-        travel(rules, patience=0.3)
+        travel(rules, in_force=0.3)
