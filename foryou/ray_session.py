@@ -16,10 +16,6 @@ from foryou.settings import SystemSettings
 logger = logging.getLogger(__name__)
 
 _OBJECT_STORE_BYTES = 512 * 1024**2
-_INLINE_BYTES = 1024**2
-"""Arguments and answers up to this size travel inside the call. A mini-batch's dense weights, and their
-gradients, are half a MiB; through the object store, where Ray puts what is over 100 KiB, the two cost
-twice the CPU."""
 
 
 @contextlib.contextmanager
@@ -34,7 +30,6 @@ def ray_session(settings: SystemSettings, address: str | None = None) -> Iterato
             own = {
                 "include_dashboard": False,
                 "object_store_memory": _OBJECT_STORE_BYTES,
-                "_system_config": {"max_direct_call_object_size": _INLINE_BYTES},
                 "_node_ip_address": LOOPBACK,
             }
         ray.init(

@@ -20,6 +20,11 @@ _HARD_STOP_SECONDS = 15
 """When replicas change, the proxy that is replaced ends what is under way, and cuts what lasts longer. A
 request waits at the most for store, broker and model, one after the other: five seconds, five, two."""
 
+_INLINE_BYTES = 1024**2
+"""Arguments and answers up to this size travel inside the call. A mini-batch's dense weights, and their
+gradients, are half a MiB; through the object store, where Ray puts what is over 100 KiB, the two cost
+twice the CPU."""
+
 _WRAPPER = """#!/bin/sh
 # Narrows HAProxy's own ports to this machine, then becomes HAProxy.
 previous=""
@@ -65,6 +70,7 @@ def _flags(folder: Path, *, loopback: bool) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(_HARD_STOP_SECONDS),
         # At Ray's 15 whatever else runs here, a client for one, takes the cores from replicas and learners.
         "RAY_worker_niceness": "0",
+        "RAY_max_direct_call_object_size": str(_INLINE_BYTES),
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",

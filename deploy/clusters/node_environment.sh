@@ -21,6 +21,9 @@ export RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S="${RAY_SERVE_DIRECT_INGRES
 # At Ray's 15 whatever else runs on a node takes the cores from replicas and learners.
 export RAY_worker_niceness="${RAY_worker_niceness:-0}"
 
+# A mini-batch's dense weights travel inside the call, not by way of the object store.
+export RAY_max_direct_call_object_size="${RAY_max_direct_call_object_size:-1048576}"
+
 # The package is installed on the nodes; nothing is shipped with a job.
 export RAY_ENABLE_UV_RUN_RUNTIME_ENV=0
 export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"

@@ -113,6 +113,7 @@ def test_every_node_starts_with_the_serve_flags_and_the_token_off_the_stores_por
             "RAY_SERVE_ENABLE_HA_PROXY=1",
             "RAY_SERVE_THROUGHPUT_OPTIMIZED=1",
             "RAY_worker_niceness=0",
+            "RAY_max_direct_call_object_size=1048576",
             "RAY_AUTH_MODE=token",
             f"RAY_AUTH_TOKEN_PATH={node.home}/.config/foryou/auth_token",
         } <= set(said)
