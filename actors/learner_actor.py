@@ -13,6 +13,7 @@ from nats.errors import Error as NatsError
 from pydantic import BaseModel, ConfigDict
 
 from actors.admissions import Admissions
+from actors.awaited_counters import AwaitedCounters
 from actors.background import BackgroundTask
 from actors.collector_pacing import pace_collector
 from actors.connections import Connections, EndpointSettings
@@ -134,13 +135,16 @@ class LearnerActor:
             await self._crew.wait_for_another(connections, share, stop)
             return
         await follower.reopen()
+        counters = None if self._settings.writes_counters else AwaitedCounters(self._client)
         lesson: Lesson | None = None
         try:
             while not stop.is_set() and not await self._crew.is_over(connections, share):
                 if lesson is None:
                     mini_batch = await follower.next()
                     lesson = None if mini_batch is None else training.lesson(mini_batch)
-                if lesson is not None:
+                if lesson is None:
+                    continue
+                if counters is None or await counters.know(lesson.mini_batch.spans, lesson.request):
                     lesson = await self._learn_one(lesson, share, follower, training)
         finally:
             await follower.close()
@@ -167,6 +171,8 @@ class LearnerActor:
         next_batch = follower.next_after(mini_batch)
         following = None if next_batch is None else training.lesson(next_batch)
         request = None if following is None else following.request
+        if not self._settings.writes_counters and AwaitedCounters.are_read(request):
+            request = None  # what it reads is not there yet
         try:
             pushed = await follower.push(mini_batch, update, request)
         except OwnershipLostError as error:
