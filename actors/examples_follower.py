@@ -139,8 +139,13 @@ class ExamplesFollower:
     async def next(self) -> MiniBatch | None:
         """Return the next mini-batch, or None where there is nothing to do yet."""
         self._take_what_was_read()
-        if not self._is_due():
-            await self._read()
+        if (mini_batch := self._cut()) is not None:
+            return mini_batch
+        await self._read()
+        return self._cut()
+
+    def _cut(self) -> MiniBatch | None:
+        """Cut what is due; None also where, in time order, a partition's next message has yet to be read."""
         if not self._is_due():
             return None
         cut = self._cutter.cut_in_time_order if self._settings.in_time_order else self._cutter.cut
@@ -193,19 +198,23 @@ class ExamplesFollower:
             return waited >= self._settings.empty_flush_seconds
         return rows >= self._settings.max_rows or waited >= self._settings.max_wait_seconds
 
-    def _read_ahead(self) -> None:
-        """Begin to read what comes next, unless that is under way or enough is waiting."""
+    def _read_ahead(self, *, is_needed: bool = False) -> None:
+        """Begin to read what comes next, unless that is under way or enough is waiting.
+
+        is_needed: nothing can be cut of what waits, however much that is.
+        """
         assert self._reader is not None, "reopen() comes first"
-        if self._reading is not None or self._cutter.num_waiting_rows >= self._settings.max_waiting_rows:
+        if self._reading is not None:
+            return
+        if self._cutter.num_waiting_rows >= self._settings.max_waiting_rows and not is_needed:
             return
         waiting = self._cutter.num_waiting_messages
         patience = self._settings.max_wait_seconds if waiting else _IDLE_FETCH_SECONDS
         self._reading = asyncio.ensure_future(self._reader.fetch(_FETCH_MESSAGES, max(patience, 0.001)))
 
     async def _read(self) -> None:
-        self._read_ahead()
-        if self._reading is None:
-            return
+        self._read_ahead(is_needed=True)
+        assert self._reading is not None
         await asyncio.wait({self._reading})
         self._take_what_was_read()
         if self.waiting_for is not None:

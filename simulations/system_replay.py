@@ -52,6 +52,8 @@ def replay_through_system(
         examples=learner["examples"],
         auc_click=learner["auc"]["engage"],
         auc_long_view=learner["auc"]["long_view"],
+        calibration_click=learner["calibration"]["engage"],
+        calibration_long_view=learner["calibration"]["long_view"],
         rows_per_s=len(log) / seconds,
         seconds=seconds,
     )

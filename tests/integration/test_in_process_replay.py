@@ -33,6 +33,8 @@ def test_what_people_like_is_learned_from_their_log(folder: Path) -> None:
     assert report.rows == report.examples == NUM_ROWS
     assert report.auc_click > 0.6
     assert report.auc_long_view > 0.65
+    assert 0.8 < report.calibration_click < 1.25
+    assert 0.8 < report.calibration_long_view < 1.25
     assert report.rows_per_s > 100
 
 
