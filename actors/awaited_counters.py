@@ -16,7 +16,7 @@ from messages.updates import COUNTERS_GROUP, PullRequest, Span
 
 logger = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.02
+_LOOK_SECONDS = 0.005
 
 
 class AwaitedCounters:
@@ -35,18 +35,20 @@ class AwaitedCounters:
         self._clock = clock
         self._behind_since: float | None = None
         self._gave_up = False
+        self._stand: Mapping[int, int] = {}
+        """Up to where the counters were known to be when they were looked at last, by partition."""
 
-    @staticmethod
-    def are_read(request: PullRequest | None) -> bool:
-        """Say whether a pull reads counters, so that it must not be made before they are there."""
-        return request is not None and request.counter_ids is not None
+    def must_wait(self, spans: Mapping[int, Span], request: PullRequest | None) -> bool:
+        """Say whether a pull reads counters that are not known to be there: it must not be made before."""
+        return request is not None and request.counter_ids is not None and not self._covers(spans)
 
     async def know(self, spans: Mapping[int, Span], request: PullRequest | None) -> bool:
         """Say whether a mini-batch may be learned; False after a moment, to be asked again."""
-        if not self.are_read(request):
+        if not self.must_wait(spans, request):
             return True
         lowest = [part.lowest() for part in await self._client.positions(COUNTERS_GROUP)]
-        if all(at[partition].examples >= span.start for at in lowest for partition, span in spans.items()):
+        self._stand = {partition: min(at[partition].examples for at in lowest) for partition in lowest[0]}
+        if self._covers(spans):
             self._behind_since, self._gave_up = None, False
             return True
         now = self._clock()
@@ -59,3 +61,6 @@ class AwaitedCounters:
             return True
         await asyncio.sleep(_LOOK_SECONDS)
         return False
+
+    def _covers(self, spans: Mapping[int, Span]) -> bool:
+        return all(self._stand.get(partition, -1) >= span.start for partition, span in spans.items())

@@ -145,15 +145,20 @@ class LearnerActor:
                 if lesson is None:
                     continue
                 if counters is None or await counters.know(lesson.mini_batch.spans, lesson.request):
-                    lesson = await self._learn_one(lesson, share, follower, training)
+                    lesson = await self._learn_one(lesson, share, follower, training, counters)
         finally:
             await follower.close()
 
     async def _learn_one(
-        self, lesson: Lesson, share: Share, follower: ExamplesFollower, training: GuardedTraining
+        self,
+        lesson: Lesson,
+        share: Share,
+        follower: ExamplesFollower,
+        training: GuardedTraining,
+        counters: AwaitedCounters | None,
     ) -> Lesson | None:
         """Learn a mini-batch and return the next, if one waits already: what that reads, as this one leaves
-        it, comes with the answer to the push."""
+        it, comes with the answer to the push, unless it has to wait for counters."""
         mini_batch, batch = lesson.mini_batch, lesson.batch
         agree = follower.buckets_agree
         result = await training.train(lesson)
@@ -171,8 +176,8 @@ class LearnerActor:
         next_batch = follower.next_after(mini_batch)
         following = None if next_batch is None else training.lesson(next_batch)
         request = None if following is None else following.request
-        if not self._settings.writes_counters and AwaitedCounters.are_read(request):
-            request = None  # what it reads is not there yet
+        if counters is not None and next_batch is not None and counters.must_wait(next_batch.spans, request):
+            request = None
         try:
             pushed = await follower.push(mini_batch, update, request)
         except OwnershipLostError as error:

@@ -13,6 +13,7 @@ from messages.updates import PullRequest, Span
 from parameter_server.positions import BucketPositions
 
 SPANS = {1: Span(start=5, end=9, feed_position=9, watermark=1.0, examples=4)}
+LATER = {1: Span(start=9, end=12, feed_position=12, watermark=2.0, examples=3)}
 READS = PullRequest("production", {}, counter_ids=np.array([7], dtype=np.uint64))
 SERVED = PullRequest("production", {})
 
@@ -34,8 +35,10 @@ class Client:
         return found
 
 
-def knows(counters: AwaitedCounters, request: PullRequest | None = READS) -> bool:
-    return asyncio.run(counters.know(SPANS, request))
+def knows(
+    counters: AwaitedCounters, request: PullRequest | None = READS, spans: dict[int, Span] = SPANS
+) -> bool:
+    return asyncio.run(counters.know(spans, request))
 
 
 def counters_over(client: Client, **words: Any) -> AwaitedCounters:
@@ -68,5 +71,14 @@ def test_a_writer_that_does_not_follow_is_not_awaited_for_ever_and_again_once_it
     assert knows(counters), "the next does not wait either"
     client.stands = (5, 5)
     assert knows(counters)
-    client.stands = (4, 4)
-    assert not knows(counters)
+    assert not knows(counters, spans=LATER)
+
+
+def test_what_is_known_to_be_there_is_not_looked_at_again() -> None:
+    client = Client(12, 20)
+    counters = counters_over(client)
+    assert counters.must_wait(SPANS, READS)
+    assert knows(counters)
+    assert knows(counters, spans=LATER)
+    assert not counters.must_wait(LATER, READS)
+    assert client.num_asked == 1
