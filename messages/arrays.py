@@ -19,7 +19,16 @@ AnyArray: TypeAlias = npt.NDArray[Any]
 
 def stack_known(parts: Sequence[tuple[int, FloatArray | None]]) -> FloatArray | None:
     """Stack float32 columns of these lengths, NaN for those that are None; None where all are."""
+    return _stacked(parts, np.float32(np.nan))
+
+
+def stack_counts(parts: Sequence[tuple[int, IntArray | None]]) -> IntArray | None:
+    """Stack int64 columns of these lengths, 0 for those that are None; None where all are."""
+    return _stacked(parts, np.int64(0))
+
+
+def _stacked(parts: Sequence[tuple[int, Any]], missing: np.generic) -> Any:
     if all(column is None for _, column in parts):
         return None
-    columns = [np.full(rows, np.nan, np.float32) if column is None else column for rows, column in parts]
+    columns = [np.full(rows, missing) if column is None else column for rows, column in parts]
     return np.concatenate(columns)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from messages.arrays import DoubleArray, FloatArray, IdArray, IntArray
+from messages.arrays import DoubleArray, FloatArray, IdArray, IntArray, stack_counts
 from messages.audience import Audience
 from messages.events import ContentMetadata
 from messages.features import IdBags
@@ -137,7 +137,7 @@ class ContentColumns:
             durations=np.concatenate([part.durations for part in parts]),
             upload_times=np.concatenate([part.upload_times for part in parts]),
             audience=Audience.concatenate([part.audience for part in parts]),
-            audio_uses=_counted([part.audio_uses for part in parts], [len(part) for part in parts]),
+            audio_uses=stack_counts([(len(part), part.audio_uses) for part in parts]),
         )
 
     def to_wire(self) -> dict[str, Any]:
@@ -172,14 +172,6 @@ class ContentColumns:
             upload_times=wire["upload_times"],
             audio_uses=wire.get("audio_uses"),
         )
-
-
-def _counted(parts: Sequence[IntArray | None], lengths: Sequence[int]) -> IntArray | None:
-    if all(uses is None for uses in parts):
-        return None
-    return np.concatenate(
-        [np.zeros(n, np.int64) if uses is None else uses for uses, n in zip(parts, lengths, strict=True)]
-    )
 
 
 def _taken(names: list[str], rows: IntArray) -> list[str]:

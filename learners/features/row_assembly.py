@@ -14,7 +14,7 @@ from learners.features.content_features import group_columns, latest_columns, pa
 from learners.features.content_ids import content_language_keys, crossed, duration_bucket_keys
 from learners.features.person_snapshot import PAIR_DTYPE, PERSON_DTYPE, PersonSnapshot
 from learners.features.schema import DENSE_FEATURES, NUM_USER_DENSE, SHARED_ID_FEATURES
-from messages.arrays import AnyArray, DoubleArray, IntArray
+from messages.arrays import AnyArray, DoubleArray, IntArray, stack_counts
 from messages.content import ContentColumns
 from messages.features import FeatureBatch, IdBags
 
@@ -81,12 +81,8 @@ class _Contents:
         self.category_keys = np.concatenate([slate.category_keys for slate in slates])[at]
         self.language_keys = np.concatenate([slate.language_keys for slate in slates])[at]
         self.audio_keys = np.concatenate([slate.audio_keys for slate in slates])[at]
-        self.audio_uses = np.concatenate(
-            [
-                np.zeros(len(slate), np.int64) if slate.audio_uses is None else slate.audio_uses
-                for slate in slates
-            ]
-        )[at]
+        uses = stack_counts([(len(slate), slate.audio_uses) for slate in slates])
+        self.audio_uses = 0 if uses is None else uses[at]
         self.durations = np.concatenate([slate.durations for slate in slates])[at]
         self.upload_times = np.concatenate([slate.upload_times for slate in slates])[at]
         self.tags = IdBags.concatenate([slate.tags for slate in slates]).take(at)
