@@ -19,12 +19,14 @@ AnyArray: TypeAlias = npt.NDArray[Any]
 
 def stack_known(parts: Sequence[tuple[int, FloatArray | None]]) -> FloatArray | None:
     """Stack float32 columns of these lengths, NaN for those that are None; None where all are."""
-    return _stacked(parts, np.float32(np.nan))
+    stacked: FloatArray | None = _stacked(parts, np.float32(np.nan))
+    return stacked
 
 
 def stack_counts(parts: Sequence[tuple[int, IntArray | None]]) -> IntArray | None:
     """Stack int64 columns of these lengths, 0 for those that are None; None where all are."""
-    return _stacked(parts, np.int64(0))
+    stacked: IntArray | None = _stacked(parts, np.int64(0))
+    return stacked
 
 
 def _stacked(parts: Sequence[tuple[int, Any]], missing: np.generic) -> Any:
