@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from actors.id_ledger import IdLedger
 from actors.names import Namespace
 from actors.state_moves import StateMoves
-from messages.arrays import FloatArray, IdArray
+from messages.arrays import IdArray
 from messages.codec import pack, unpack
 from messages.identifiers import key_of
+from messages.stored_user import StoredUser
 from messages.updates import Rows
 
 logger = logging.getLogger(__name__)
@@ -33,22 +33,6 @@ _NUM_RETRIES = 8
 
 class StatesTakenError(Exception):
     """Another joiner moved this partition's states: this one is a zombie and must stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredUser:
-    """served: uint64 [s], keys of served contents, newest last. rows: user rows by group, then slot.
-
-    shown: by group, the highest version counter that an answer to this person named. notice: see
-    `Namespace.notice_key`.
-    """
-
-    state: bytes | None
-    profile: dict[str, Any] | None
-    served: IdArray
-    rows: Mapping[str, Mapping[str, FloatArray]]
-    shown: Mapping[str, int] = field(default_factory=dict)
-    notice: int = 0
 
 
 def connect_store(url: str, *, patient: bool = False) -> Redis:

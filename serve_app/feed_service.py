@@ -27,7 +27,7 @@ from serve_app.replica_report import health_report, status_report
 from serve_app.served_impression import impression_of
 from serve_app.serving_metrics import ServingMetrics
 from serve_app.serving_models import ServingModel, ServingModels
-from serve_app.steady_user_store import RememberedUser, SteadyUserStore
+from serve_app.steady_user_store import SteadyUserStore
 from serve_app.user_report import user_report
 from serve_app.user_turns import UserTurns
 
@@ -133,7 +133,7 @@ class FeedService:
             answer["about"] = self._about(request.about, ranking, slate, model)
         if behind is not None:
             answer["model"]["behind"] = behind
-        if isinstance(stored, RememberedUser):
+        if stored.remembered:
             answer["remembered"] = True
             self.metrics.feeds_remembered.inc()
         version, group = replica.version, replica.row_group

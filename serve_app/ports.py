@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from messages.arrays import IdArray
 from messages.content import ContentFacts
 from messages.impressions import Impression
+from messages.stored_user import StoredUser
 from messages.updates import ModelDelta
-from serve_app.pipeline.person_hydrator import StoredUser
 
 
 class UserStore(Protocol):

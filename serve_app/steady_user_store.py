@@ -5,31 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
-from messages.arrays import FloatArray, IdArray
-from serve_app.pipeline.person_hydrator import StoredUser
+from messages.arrays import IdArray
+from messages.stored_user import StoredUser
 from serve_app.ports import UserStore
 
 logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True, slots=True)
-class RememberedUser:
-    """A `StoredUser` as this replica last saw them; of somebody it never saw, a newcomer."""
-
-    state: bytes | None = None
-    profile: Mapping[str, Any] | None = None
-    served: IdArray = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
-    rows: Mapping[str, Mapping[str, FloatArray]] = field(default_factory=dict)
-    shown: Mapping[str, int] = field(default_factory=dict)
-    notice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +117,18 @@ class SteadyUserStore:
             del self._known[next(iter(self._known))]
         return known
 
-    def _remembered(self, user_id: str) -> RememberedUser:
-        known = self._known.get(user_id) or self._remember(user_id, RememberedUser())
+    def _remembered(self, user_id: str) -> StoredUser:
+        known = self._known.get(user_id) or self._remember(user_id, StoredUser())
         stored, since = known.stored, known.served_since
         shown = dict(stored.shown)
         for served in since:
             shown[served.group] = max(served.counter, shown.get(served.group, served.counter))
-        return RememberedUser(
-            stored.state,
-            stored.profile,
-            np.concatenate([stored.served, *(served.keys for served in since)]),
-            stored.rows,
-            shown,
-            self._notice,  # an older one would have the store read anew
+        return replace(
+            stored,
+            served=np.concatenate([stored.served, *(served.keys for served in since)]),
+            shown=shown,
+            notice=self._notice,  # an older one would have the store read anew
+            remembered=True,
         )
 
     def _went_away(self, error: Exception) -> None:

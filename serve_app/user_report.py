@@ -9,8 +9,8 @@ import numpy as np
 from learners.decayed_rates import DecayedRates, RatesByKey
 from learners.user_state import DEFAULT_SETTINGS, UserState
 from messages.arrays import IdArray
+from messages.stored_user import StoredUser
 from serve_app.model_replica import ModelReplica
-from serve_app.pipeline.person_hydrator import StoredUser
 from serve_app.recent_contents import RecentContents
 
 _HALF_LIFE = DEFAULT_SETTINGS.half_life_seconds

@@ -17,7 +17,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from actors.model_groups import model_plan
-from actors.user_store import StoredUser
 from learners.features.schema import RETRIEVAL_SLOT
 from learners.joiner import JoinerSettings
 from learners.retrieval_model import content_vectors
@@ -28,6 +27,7 @@ from messages.events import ContentUpload, InvalidEventError, parse_events, to_w
 from messages.feed import FeedMessage
 from messages.identifiers import key_of, partition_of
 from messages.impressions import Impression, RequestContext
+from messages.stored_user import StoredUser
 from messages.updates import Rows
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.default_pipeline import PipelineSettings, build_pipeline

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from messages.examples import OUTPUTS
 from messages.features import FeatureBatch
 from messages.identifiers import key_of, keys_of, partition_of
 from messages.impressions import Impression, ModelVersion, RequestContext
+from messages.stored_user import StoredUser
 from messages.updates import (
     COUNTER_TOTAL_INDEX,
     DECAYED_COUNTERS,
@@ -103,16 +103,6 @@ def replica_of(contents: Sequence[ContentFacts], **parts: Any) -> ModelReplica:
     return replica
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPerson:
-    state: bytes | None = None
-    profile: dict[str, Any] | None = None
-    served: IdArray = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
-    rows: Mapping[str, Mapping[str, FloatArray]] = field(default_factory=dict)
-    shown: Mapping[str, int] = field(default_factory=dict)
-    notice: int = 0
-
-
 def ranking_request(
     replica: ModelReplica,
     state: UserState | None = None,
@@ -186,11 +176,11 @@ class FakeUserStore:
         self.failure: Exception | None = None
         self.log = [] if log is None else log
 
-    async def load(self, user_id: str, groups: Sequence[str]) -> StoredPerson:
+    async def load(self, user_id: str, groups: Sequence[str]) -> StoredUser:
         self._fail()
         self.groups_asked.append(list(groups))
         served = self.served.get(user_id, [])
-        return StoredPerson(
+        return StoredUser(
             state=self.states.get(user_id),
             profile=self.profiles.get(user_id),
             served=np.concatenate(served) if served else np.empty(0, dtype=np.uint64),

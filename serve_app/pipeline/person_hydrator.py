@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
-
 import numpy as np
 
 from learners.key_sets import first_of_each
 from learners.user_state import UserState
-from messages.arrays import FloatArray, IdArray
 from messages.identifiers import key_of
+from messages.stored_user import StoredUser
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.ranking_request import FeedRequest, PersonRows, RankingRequest
-
-
-class StoredUser(Protocol):
-    """One person as the store gives them, in one round trip; `actors.user_store.StoredUser`.
-
-    state: `UserState.to_bytes`, None for somebody unknown. served: keys of contents shown before, uint64 [s].
-    rows: the person's own embedding rows, `ModelReplica.row_group` -> slot -> float32 [d]. shown: by row
-    group, the highest version counter that an answer to this person named. notice: rises when an operator has
-    changed something (`serve_app.operator_changes`).
-    """
-
-    @property
-    def state(self) -> bytes | None: ...
-
-    @property
-    def profile(self) -> Mapping[str, Any] | None: ...
-
-    @property
-    def served(self) -> IdArray: ...
-
-    @property
-    def rows(self) -> Mapping[str, Mapping[str, FloatArray]]: ...
-
-    @property
-    def shown(self) -> Mapping[str, int]: ...
-
-    @property
-    def notice(self) -> int: ...
 
 
 class PersonHydrator:

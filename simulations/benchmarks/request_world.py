@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from actors.model_groups import model_plan
-from actors.user_store import StoredUser
 from learners.content_births import birth_rows
 from learners.features.schema import CATEGORY_SLOT, CREATOR_SLOT, RETRIEVAL_SLOT
 from learners.ranking_model import initial_dense_weights
@@ -22,6 +21,7 @@ from messages.features import IdBags
 from messages.feed import FeedMessage
 from messages.identifiers import keys_of
 from messages.impressions import Impression, ModelVersion
+from messages.stored_user import StoredUser
 from messages.updates import CounterRows, ModelDelta, Rows
 from serve_app.index_keeper import IndexKeeper
 from serve_app.model_replica import ModelReplica

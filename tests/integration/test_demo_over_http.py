@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import numpy as np
 
-from actors.user_store import StoredUser
 from learners.joiner import JoinerSettings
 from messages.arrays import IdArray
 from messages.content import ContentFacts
 from messages.feed import FeedMessage
 from messages.identifiers import key_of, partition_of
 from messages.impressions import Impression
+from messages.stored_user import StoredUser
 from serve_app.feed_service import FeedService
 from serve_app.http.app_factory import create_app
 from serve_app.pipeline.default_pipeline import PipelineSettings, build_pipeline

@@ -13,7 +13,7 @@ from redis.exceptions import TimeoutError as StoreTimeoutError
 from actors.connections import EndpointSettings
 from actors.names import Namespace
 from actors.user_store import UserStore, connect_store
-from serve_app.steady_user_store import RememberedUser, SteadyUserStore
+from serve_app.steady_user_store import SteadyUserStore
 from simulations.cut_proxy import CutProxy
 
 GROUP = "production.a"
@@ -31,7 +31,7 @@ async def page_through_a_cut(proxy: CutProxy, namespace: Namespace) -> None:
         await asyncio.to_thread(proxy.cut)
         meanwhile = await people.load("ada", [GROUP])
         await people.add_served("ada", SECOND, GROUP, 2)
-        assert isinstance(meanwhile, RememberedUser)
+        assert meanwhile.remembered
         assert meanwhile.served.tolist() == FIRST.tolist()
 
         await asyncio.to_thread(proxy.mend)

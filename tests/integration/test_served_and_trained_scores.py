@@ -19,6 +19,7 @@ from messages.examples import HEADS, OUTPUTS, WATCH_TIME
 from messages.features import FeatureBatch
 from messages.identifiers import key_of
 from messages.impressions import ModelVersion, RequestContext
+from messages.stored_user import StoredUser
 from messages.updates import CounterRows, ModelDelta, Rows
 from parameter_server.settings import SlotSettings
 from serve_app.model_replica import ModelReplica
@@ -27,7 +28,7 @@ from serve_app.pipeline.person_hydrator import PersonHydrator
 from serve_app.pipeline.ranking_pipeline import RankedSlate
 from serve_app.pipeline.ranking_request import FeedRequest
 from serve_app.pipeline.served_model import LearnedModel
-from tests.fakes import NOW, StoredPerson
+from tests.fakes import NOW
 from tests.training_batches import examples_of
 
 MODEL = RankingModelSettings(hidden=(32, 16))
@@ -89,7 +90,7 @@ def trained_replica() -> ModelReplica:
     return replica
 
 
-def person() -> StoredPerson:
+def person() -> StoredUser:
     state = UserState.empty("ada")
     for index in range(25):
         facts = FACTS[index]
@@ -98,18 +99,18 @@ def person() -> StoredPerson:
         state.apply(event, NOW - 500 + index, traits)
         state.apply({"event_type": "like", "content_id": facts.content_id}, NOW - 500 + index, traits)
     profile = {"demographics": {"age_group": "25-34"}, "preferences": {"categories": ["k1"]}}
-    return StoredPerson(state=state.to_bytes(), profile=profile, rows={"m.a": {USER_SLOT: OWN_ROW}})
+    return StoredUser(state=state.to_bytes(), profile=profile, rows={"m.a": {USER_SLOT: OWN_ROW}})
 
 
-def serve(replica: ModelReplica, stored: StoredPerson, limit: int = 20) -> RankedSlate:
+def serve(replica: ModelReplica, stored: StoredUser, limit: int = 20) -> RankedSlate:
     request = FeedRequest("ada", limit, RequestContext(device="phone", language="de"))
     ranking = PersonHydrator(replica).hydrate(request, stored, NOW, np.random.default_rng(0))
     return build_pipeline(PipelineSettings(), replica, LearnedModel(replica)).rank(ranking)
 
 
-@pytest.mark.parametrize("stored", [person(), StoredPerson()], ids=["somebody known", "somebody new"])
+@pytest.mark.parametrize("stored", [person(), StoredUser()], ids=["somebody known", "somebody new"])
 def test_the_training_model_gives_the_logged_features_the_probabilities_that_were_served(
-    stored: StoredPerson,
+    stored: StoredUser,
 ) -> None:
     replica = trained_replica()
     slate = serve(replica, stored)
@@ -137,7 +138,7 @@ def test_a_persons_own_row_changes_what_they_are_served() -> None:
     stored = person()
 
     with_row = serve(replica, stored, 10)
-    without = serve(replica, StoredPerson(state=stored.state, profile=stored.profile), 10)
+    without = serve(replica, StoredUser(state=stored.state, profile=stored.profile), 10)
 
     assert with_row.scored is not None
     assert without.scored is not None

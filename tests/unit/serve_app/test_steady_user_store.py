@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from messages.arrays import IdArray
-from serve_app.steady_user_store import RememberedUser, SteadyUserStore
+from serve_app.steady_user_store import SteadyUserStore
 from tests.fakes import FakeUserStore
 
 GROUP = "production.a"
@@ -60,7 +60,7 @@ def test_a_person_is_remembered_with_what_was_shown_since() -> None:
         await people.add_served("ada", keys(4), GROUP, 6)
         ada = await people.load("ada", [GROUP])
 
-        assert isinstance(ada, RememberedUser)
+        assert ada.remembered
         assert (ada.state, ada.profile) == (b"state", {"country": "DE"})
         assert ada.served.tolist() == [1, 2, 3, 4]
         assert ada.shown == {GROUP: 7}, "a person never goes back a version"
@@ -98,7 +98,7 @@ def test_what_was_shown_meanwhile_is_in_the_store_before_it_is_asked_again() -> 
         await until(lambda: people.problem is None)
 
         ada = await people.load("ada", [GROUP])
-        assert not isinstance(ada, RememberedUser)
+        assert not ada.remembered
         assert ada.served.tolist() == [1, 2]
         assert store.shown == {"ada": {GROUP: 3}, "bob": {GROUP: 4}}
 
@@ -113,7 +113,7 @@ def test_a_store_that_hangs_is_waited_for_once_and_not_by_those_who_come_after()
         await people.load("ada", [GROUP])
         asked = store.num_asked
         for name in ("ada", "bob", "eve"):
-            assert isinstance(await people.load(name, [GROUP]), RememberedUser)
+            assert (await people.load(name, [GROUP])).remembered
 
         assert asked == 1
         assert store.num_asked <= 2, "only its own task looks whether it is back"

@@ -9,6 +9,7 @@ import numpy as np
 from learners.user_state import UserState
 from messages.identifiers import key_of, keys_of
 from messages.impressions import RequestContext
+from messages.stored_user import StoredUser
 from serve_app.pipeline.default_pipeline import (
     PipelineSettings,
     build_filters,
@@ -26,7 +27,6 @@ from tests.fakes import (
     NOW,
     RETRIEVAL,
     KnownModel,
-    StoredPerson,
     content,
     counted,
     empty_replica,
@@ -71,7 +71,7 @@ def test_nothing_served_watched_hidden_or_blocked_is_shown() -> None:
     state.apply({"event_type": "skip", "content_id": "c29"}, NOW, None)
     state.apply({"event_type": "hide", "content_id": "c28"}, NOW, None)
     state.apply({"event_type": "report", "content_id": "c27", "creator_id": "u27"}, NOW, None)
-    stored = StoredPerson(state=state.to_bytes(), served=keys_of(["c26", "gone"]))
+    stored = StoredUser(state=state.to_bytes(), served=keys_of(["c26", "gone"]))
     request = PersonHydrator(replica).hydrate(FeedRequest("ada", 30), stored, NOW, np.random.default_rng(0))
 
     slate = build_pipeline(LEARNED_ONLY, replica, RISING).rank(request)
@@ -121,8 +121,8 @@ def test_rows_of_another_lineage_are_not_the_persons_rows() -> None:
     hydrator, generator = PersonHydrator(replica), np.random.default_rng(0)
     ask = FeedRequest("ada", 5, RequestContext(device="phone"))
 
-    old = hydrator.hydrate(ask, StoredPerson(rows={"fake.0": {RETRIEVAL: row}}), NOW, generator)
-    current = hydrator.hydrate(ask, StoredPerson(rows={"fake.a": {RETRIEVAL: row}}), NOW, generator)
+    old = hydrator.hydrate(ask, StoredUser(rows={"fake.0": {RETRIEVAL: row}}), NOW, generator)
+    current = hydrator.hydrate(ask, StoredUser(rows={"fake.a": {RETRIEVAL: row}}), NOW, generator)
 
     assert old.rows.rows(RETRIEVAL, keys_of(["ada"])).tolist() == [[0, 0, 0]]
     assert current.rows.rows(RETRIEVAL, keys_of(["ada"])).tolist() == [[1, 1, 1]]
