@@ -26,11 +26,14 @@ class AwaitedCounters:
         self,
         client: ParameterClient,
         *,
+        are_own: bool = False,
         patience_seconds: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """patience_seconds: after so long without a writer that follows, rows are learned all the same."""
+        """are_own: whoever learns writes them too, before it learns the rows; there is nothing to wait for.
+        patience_seconds: after so long without a writer that follows, rows are learned all the same."""
         self._client = client
+        self._are_own = are_own
         self._patience_seconds = patience_seconds
         self._clock = clock
         self._behind_since: float | None = None
@@ -40,7 +43,8 @@ class AwaitedCounters:
 
     def must_wait(self, spans: Mapping[int, Span], request: PullRequest | None) -> bool:
         """Say whether a pull reads counters that are not known to be there: it must not be made before."""
-        return request is not None and request.counter_ids is not None and not self._covers(spans)
+        reads_counters = request is not None and request.counter_ids is not None
+        return reads_counters and not self._are_own and not self._covers(spans)
 
     async def know(self, spans: Mapping[int, Span], request: PullRequest | None) -> bool:
         """Say whether a mini-batch may be learned; False after a moment, to be asked again."""

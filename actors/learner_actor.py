@@ -77,6 +77,7 @@ class LearnerActor:
         self._guard = LearningGuard(training.guard)
         self._progress = LearnerProgress()
         self._counters_epoch = 0
+        self._counters = AwaitedCounters(client, are_own=settings.writes_counters)
         self._follower: ExamplesFollower | None = None
         self._task = BackgroundTask(f"learner-{settings.group}", self._run, stays_down=NEEDS_OPERATOR)
         pace_collector()
@@ -135,7 +136,6 @@ class LearnerActor:
             await self._crew.wait_for_another(connections, share, stop)
             return
         await follower.reopen()
-        counters = None if self._settings.writes_counters else AwaitedCounters(self._client)
         lesson: Lesson | None = None
         try:
             while not stop.is_set() and not await self._crew.is_over(connections, share):
@@ -144,18 +144,13 @@ class LearnerActor:
                     lesson = None if mini_batch is None else training.lesson(mini_batch)
                 if lesson is None:
                     continue
-                if counters is None or await counters.know(lesson.mini_batch.spans, lesson.request):
-                    lesson = await self._learn_one(lesson, share, follower, training, counters)
+                if await self._counters.know(lesson.mini_batch.spans, lesson.request):
+                    lesson = await self._learn_one(lesson, share, follower, training)
         finally:
             await follower.close()
 
     async def _learn_one(
-        self,
-        lesson: Lesson,
-        share: Share,
-        follower: ExamplesFollower,
-        training: GuardedTraining,
-        counters: AwaitedCounters | None,
+        self, lesson: Lesson, share: Share, follower: ExamplesFollower, training: GuardedTraining
     ) -> Lesson | None:
         """Learn a mini-batch and return the next, if one waits already: what that reads, as this one leaves
         it, comes with the answer to the push, unless it has to wait for counters."""
@@ -175,9 +170,11 @@ class LearnerActor:
         )
         next_batch = follower.next_after(mini_batch)
         following = None if next_batch is None else training.lesson(next_batch)
-        request = None if following is None else following.request
-        if counters is not None and next_batch is not None and counters.must_wait(next_batch.spans, request):
-            request = None
+        request = None
+        if following is not None and not self._counters.must_wait(
+            following.mini_batch.spans, following.request
+        ):
+            request = following.request
         try:
             pushed = await follower.push(mini_batch, update, request)
         except OwnershipLostError as error:

@@ -61,6 +61,12 @@ def test_rows_with_served_features_wait_for_nothing() -> None:
     assert client.num_asked == 0
 
 
+def test_whoever_writes_the_counters_waits_for_nobody() -> None:
+    client = Client(0, 0)
+    assert knows(counters_over(client, are_own=True))
+    assert client.num_asked == 0
+
+
 def test_a_writer_that_does_not_follow_is_not_awaited_for_ever_and_again_once_it_does() -> None:
     now = 100.0
     client = Client(0, 0)
