@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from messages.arrays import BoolArray, IdArray
+from messages.arrays import BoolArray, IdArray, IntArray
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """Fibonacci hashing (Knuth, The Art of Computer Programming, vol. 3, 6.4): keys may be row numbers."""
@@ -33,6 +33,14 @@ class KeySet:
         asked = np.require(keys, dtype=np.uint64, requirements=("C", "A", "W"))
         _look_up(self.keys, self._table, asked, held)
         return held
+
+
+def numbered(keys: IdArray | IntArray) -> tuple[IntArray, IntArray]:
+    """Number the different ones of n keys as they come, from 0: int64 [n]; and where each comes first, int64
+    [u], rising. keys: of eight bytes, row numbers too."""
+    numbers = np.empty(len(keys), dtype=np.int64)
+    firsts: IntArray = first_of_each(keys.view(np.uint64), numbers, 0)
+    return numbers, firsts
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from learners.key_sets import first_of_each
+from learners.key_sets import numbered
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import Proposal
 from serve_app.pipeline.ranking_request import RankingRequest
@@ -38,7 +38,8 @@ class CatalogueSampleSource:
         if len(contents) > 4 * (count + len(request.excluded)) and 2 * len(contents) > len(live):
             # Far more contents than wanted: draw row numbers and drop the few that do not count.
             drawn = request.generator.integers(len(live), size=2 * count + 8)
-            drawn = drawn[first_of_each(drawn.view(np.uint64), np.empty_like(drawn), 0)]
+            _, once = numbered(drawn)
+            drawn = drawn[once]
             drawn = drawn[live[drawn]]
             return Proposal.of(drawn[~request.has_seen(drawn)][:count])
         rows = np.setdiff1d(np.flatnonzero(live), request.excluded, assume_unique=True)

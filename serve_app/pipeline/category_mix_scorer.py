@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from learners.key_sets import first_of_each
+from learners.key_sets import numbered
 from messages.identifiers import MISSING_KEY
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import ScoredCandidates
@@ -45,8 +45,8 @@ class CategoryMixScorer:
         shown = contents.category_keys[rows[rows >= 0]]
         if 2 * len(shown) < settings.window:
             return scored
-        numbers = np.empty(len(shown), dtype=np.int64)
-        categories = shown[first_of_each(shown, numbers, 0)]
+        numbers, firsts = numbered(shown)
+        categories = shown[firsts]
         counts = np.bincount(numbers)
         excess = np.clip((counts / len(shown) - settings.max_share) / (1 - settings.max_share), 0.0, None)
         excess[categories == MISSING_KEY] = 0.0

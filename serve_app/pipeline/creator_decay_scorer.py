@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
-from learners.key_sets import first_of_each
+from learners.key_sets import numbered
 from messages.identifiers import MISSING_KEY
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.ranking_request import RankingRequest
@@ -40,9 +40,8 @@ class CreatorDecayScorer:
 
     def score(self, _request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
         creators = scored.candidates.creator_keys
-        numbers = np.empty(len(scored), dtype=np.int64)
-        num_creators = len(first_of_each(creators, numbers, 0))
-        places = _places_within(by_falling_score(scored.scores), numbers, num_creators)
+        numbers, firsts = numbered(creators)
+        places = _places_within(by_falling_score(scored.scores), numbers, len(firsts))
         places[(creators == MISSING_KEY) | ~(scored.scores > 0)] = 0
         kept = (1 - self._floor) * self._decay ** places.astype(np.float64) + self._floor
         return replace(scored, scores=scored.scores * kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from learners.key_sets import first_of_each
+from learners.key_sets import numbered
 from messages.arrays import IdArray, IntArray
 from messages.identifiers import MISSING_KEY
 from serve_app.model_replica import ModelReplica
@@ -63,8 +63,8 @@ class DiverseSlateSelector:
         return greedy_slate(
             rewards,
             self._replica.state.index.vectors(scored.candidates.rows[window])[:, :-1],
-            _numbered(scored.candidates.creator_keys[window]),
-            _numbered(scored.contents.category_keys[window]),
+            _groups_of(scored.candidates.creator_keys[window]),
+            _groups_of(scored.contents.category_keys[window]),
             same_category=self._settings.same_category,
             variety=1 - quality,
             repeat_cost=quality * self._settings.repeat_cost,
@@ -73,9 +73,8 @@ class DiverseSlateSelector:
         )
 
 
-def _numbered(keys: IdArray) -> IntArray:
+def _groups_of(keys: IdArray) -> IntArray:
     """Return a number from 0 for each different key, -1 for MISSING_KEY, int64 [w]."""
-    numbers = np.empty(len(keys), dtype=np.int64)
-    first_of_each(keys, numbers, 0)
+    numbers, _ = numbered(keys)
     numbers[keys == MISSING_KEY] = -1
     return numbers

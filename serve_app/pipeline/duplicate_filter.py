@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from learners.key_sets import first_of_each
+from learners.key_sets import numbered
 from messages.arrays import BoolArray
 from serve_app.pipeline.candidate import Candidates
 from serve_app.pipeline.ranking_request import RankingRequest
@@ -17,6 +17,6 @@ class DuplicateFilter:
 
     def keep(self, _request: RankingRequest, candidates: Candidates) -> BoolArray:
         kept = np.zeros(len(candidates), dtype=np.bool_)
-        numbers = np.empty(len(candidates), dtype=np.int64)
-        kept[first_of_each(candidates.rows.view(np.uint64), numbers, 0)] = True
+        _, once = numbered(candidates.rows)
+        kept[once] = True
         return kept

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from learners.key_sets import first_of_each
+from learners.key_sets import numbered
 from messages.arrays import DoubleArray, IdArray
 from messages.identifiers import MISSING_KEY
 
@@ -109,8 +109,8 @@ def _moved(kept: Any, exposed: Any, wanted: Any, high: Any, step: Any, highest: 
 
 def _shares(groups: IdArray, weights: DoubleArray) -> tuple[IdArray, DoubleArray]:
     """Sum weights by group, as shares of all; contents of no group count in the whole alone."""
-    numbers = np.empty(len(groups), dtype=np.int64)
-    known = groups[first_of_each(groups, numbers, 0)]
+    numbers, firsts = numbered(groups)
+    known = groups[firsts]
     sums = np.bincount(numbers, weights=weights, minlength=len(known)) / max(float(weights.sum()), 1e-12)
     rising = np.argsort(known)
     rising = rising[known[rising] != MISSING_KEY]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from learners.key_sets import first_of_each
+from learners.key_sets import numbered
 from learners.user_state import UserState
 from messages.identifiers import key_of
 from messages.stored_user import StoredUser
@@ -30,8 +30,8 @@ class PersonHydrator:
         )
         hidden = np.array(sorted(state.hidden_contents), dtype=np.uint64)
         seen = np.concatenate([stored.served, state.history, hidden])
-        seen = seen[first_of_each(seen, np.empty(len(seen), dtype=np.int64), 0)]
-        excluded = self._replica.state.contents.find(seen)
+        _, once = numbered(seen)
+        excluded = self._replica.state.contents.find(seen[once])
         own_rows = stored.rows.get(self._replica.row_group, {})
         return RankingRequest(
             user_id=request.user_id,

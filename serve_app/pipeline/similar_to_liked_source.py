@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from learners.key_sets import first_of_each
+from learners.key_sets import numbered
 from messages.arrays import IntArray
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import Proposal
@@ -62,6 +62,6 @@ class SimilarToLikedSource:
         cosines = np.where(found, products, 0.0) / np.maximum(lengths * own, 1e-12)
         alike = np.flatnonzero(found & (cosines > self._settings.min_similarity))
         best_first = alike[np.argsort(-cosines[alike], kind="stable")]
-        once = first_of_each(rows[best_first].view(np.uint64), np.empty(len(best_first), dtype=np.int64), 0)
+        _, once = numbered(rows[best_first])
         chosen = best_first[once][: self._settings.num_candidates]
         return Proposal.of(rows[chosen], cosines[chosen], because[chosen])
