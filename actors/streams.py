@@ -121,7 +121,9 @@ class StreamReader:
 
     The position lives with what was made of the messages (rows, states), so nothing is acknowledged. On any
     error of the consumer a new one is made at the own position: nothing is skipped, and nothing comes twice.
-    A stream that no longer holds what comes next is noticed within seconds, also while nothing arrives.
+    What was delivered into a connection that broke is not delivered again, and no error says so: a consumer
+    numbers its deliveries, and one that is missing is such an error too. A stream that no longer holds what
+    comes next is noticed within seconds, also while nothing arrives.
     """
 
     def __init__(
@@ -145,6 +147,10 @@ class StreamReader:
         self._created = created
         self._checked_at = float("-inf")
         self._subscription: JetStreamContext.PullSubscription | None = None
+        self._num_delivered = 0
+        """How many deliveries of the consumer that is there have come."""
+        self._behind_at: int | None = None
+        """How many they were at the last look, if there should have been more."""
 
     @property
     def next_sequence(self) -> int:
@@ -177,6 +183,10 @@ class StreamReader:
         messages = []
         for message in raw:
             metadata = message.metadata
+            if metadata.sequence.consumer != self._num_delivered + 1:
+                await self._read_anew()
+                break
+            self._num_delivered += 1
             sequence = metadata.sequence.stream
             if sequence < self._next:
                 continue
@@ -194,10 +204,15 @@ class StreamReader:
             with contextlib.suppress(NatsError):
                 await subscription.unsubscribe()
 
+    async def _read_anew(self) -> None:
+        """A delivery was lost: the next fetch makes a consumer that begins with it."""
+        logger.warning("%s: a delivery was lost, reading again from %d", self._stream, self._next)
+        await self.close()
+
     async def _check(self) -> None:
         try:
             info = await self._js.stream_info(self._stream)
-            nothing_waits = self._subscription is not None and not await self._num_pending()
+            nothing_waits = self._subscription is not None and await self._nothing_waits()
         except (NatsError, TimeoutError) as error:
             await self.close()
             raise NatsError(f"{self._stream}: {error or 'no answer'}") from error
@@ -220,12 +235,20 @@ class StreamReader:
             self._read_to = max(last, read_to or 0)
         self._checked_at = time.monotonic()
 
-    async def _num_pending(self) -> int:
-        """Return how many messages of the subjects wait; those on their way to this reader do not count."""
+    async def _nothing_waits(self) -> bool:
+        """Say whether everything of the subjects has come here. Where deliveries have not, and none comes from
+        one look to the next, they are not on their way any more."""
         assert self._subscription is not None
-        return int((await self._subscription.consumer_info()).num_pending or 0)
+        info = await self._subscription.consumer_info()
+        num_sent = 0 if info.delivered is None else info.delivered.consumer_seq
+        is_behind = num_sent > self._num_delivered
+        if is_behind and self._behind_at == self._num_delivered:
+            await self._read_anew()
+        self._behind_at = self._num_delivered if is_behind else None
+        return not is_behind and not info.num_pending
 
     async def _subscribe(self) -> JetStreamContext.PullSubscription:
+        self._num_delivered, self._behind_at = 0, None
         consumer = await self._js.add_consumer(
             self._stream,
             ConsumerConfig(
