@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from actors.connections import Connections
 from actors.names import partition_of_subject
 from actors.quarantine_store import QuarantineEntry, QuarantineStore
-from actors.streams import StreamReader, StreamTrimmedError
+from actors.stream_reader import StreamReader, StreamTrimmedError
 from messages.examples import ExampleBatch
 from messages.updates import Span
 

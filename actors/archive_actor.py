@@ -13,7 +13,7 @@ from actors.archive_writer import ArchiveWriter
 from actors.archived_trim import ArchivedTrim
 from actors.background import BackgroundTask
 from actors.connections import Connections, EndpointSettings
-from actors.streams import StreamReader
+from actors.stream_reader import StreamReader
 
 _FETCH_MESSAGES = 256
 _FETCH_SECONDS = 0.5

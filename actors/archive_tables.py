@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from actors.archive_columns import from_arrow, spread, to_arrow
 from actors.names import partition_of_subject
-from actors.streams import StreamMessage
+from actors.stream_reader import StreamMessage
 from learners.span_cutter import ExamplesMessage
 from messages.arrays import IntArray
 from messages.content import ContentColumns, Uploads

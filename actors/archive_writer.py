@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from actors.archive_files import ArchiveFiles, ArchiveSettings, StreamKind, hour_label, stream_label
 from actors.archive_tables import examples_table, feed_table
-from actors.streams import StreamMessage
+from actors.stream_reader import StreamMessage
 
 logger = logging.getLogger(__name__)
 

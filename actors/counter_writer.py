@@ -12,7 +12,7 @@ from actors.connections import Connections, EndpointSettings
 from actors.epochs import take_epoch
 from actors.examples_follower import NEEDS_OPERATOR, BatchingSettings, ExamplesFollower
 from actors.parameter_client import ParameterClient
-from actors.streams import stream_incarnation
+from actors.stream_reader import stream_incarnation
 from learners.batch_updates import counter_update
 from messages.updates import COUNTERS_GROUP
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from actors.epochs import OvertakenError
 from actors.names import Namespace, partition_of_subject
 from actors.parameter_client import ParameterClient
-from actors.streams import StreamMessage, StreamReader, StreamRecreatedError, StreamTrimmedError
+from actors.stream_reader import StreamMessage, StreamReader, StreamRecreatedError, StreamTrimmedError
 from learners.span_cutter import ExamplesMessage, LostExamplesError, MiniBatch, SpanCutter
 from messages.examples import ExampleBatch, ExamplesHeader
 from messages.updates import PullRequest, Update, UpdateOutcome

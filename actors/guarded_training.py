@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from actors.admissions import Admissions
 from actors.parameter_client import ParameterClient
 from actors.quarantine_store import QuarantineStore
-from actors.streams import StreamTrimmedError
+from actors.stream_reader import StreamTrimmedError
 from learners.learning_guard import LearningGuard
 from learners.skip_sampling import sample_skips
 from learners.span_cutter import MiniBatch

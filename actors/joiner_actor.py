@@ -22,7 +22,7 @@ from actors.examples_writer import ExamplesTrimmedError
 from actors.joiner_partition import JoinerPartition, StatesAheadError
 from actors.names import partition_of_subject
 from actors.state_moves import StateMoves
-from actors.streams import (
+from actors.stream_reader import (
     StreamMessage,
     StreamReader,
     StreamRecreatedError,

@@ -20,7 +20,7 @@ from redis.exceptions import TimeoutError as StoreTimeoutError
 from actors.connections import Connections
 from actors.examples_writer import AppendUnansweredError, ExamplesWriter
 from actors.state_moves import StateMoves
-from actors.streams import StreamMessage
+from actors.stream_reader import StreamMessage
 from actors.user_store import PartitionStates
 from learners.features.assembly import assemble
 from learners.joiner import JoinerSettings, PartitionJoiner

@@ -12,7 +12,7 @@ from actors.connections import Connections
 from actors.epochs import OvertakenError, take_epoch
 from actors.models_settings import ModelsSettings
 from actors.names import partition_of_subject
-from actors.streams import StreamMessage, StreamReader
+from actors.stream_reader import StreamMessage, StreamReader
 from learners.features.schema import DENSE_FEATURES
 from learners.features.user_features import profile_traits
 from messages.codec import pack, unpack

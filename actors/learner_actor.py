@@ -29,7 +29,7 @@ from actors.guarded_training import GuardedTraining, Lesson
 from actors.learner_progress import LearnerProgress
 from actors.parameter_client import ParameterClient
 from actors.quarantine_store import QuarantineStore
-from actors.streams import stream_incarnation
+from actors.stream_reader import stream_incarnation
 from learners.batch_updates import counter_update, model_update
 from learners.learning_guard import LearningGuard
 from learners.training_settings import TrainingSettings

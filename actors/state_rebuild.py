@@ -17,7 +17,7 @@ from actors.crews import share_of
 from actors.epochs import take_epoch
 from actors.joiner_partition import JoinerPartition
 from actors.names import partition_of_subject
-from actors.streams import StreamMessage, StreamReader, stream_incarnation
+from actors.stream_reader import StreamMessage, StreamReader, stream_incarnation
 from actors.user_store import UserStore
 from learners.feature_shape import SERVED_SHAPE
 from learners.feed_records import cleaned_records

@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 from actors.connections import Connections, EndpointSettings
 from actors.feed_publisher import FeedPublisher, StreamUnavailableError
-from actors.streams import StreamReader, StreamSettings, ensure_streams
+from actors.stream_reader import StreamReader
+from actors.streams import StreamSettings, ensure_streams
 from foryou.local_services import LocalServices, StateFolder
 from messages.feed import FeedMessage
 

@@ -13,7 +13,7 @@ import numpy as np
 from actors.admissions import read_entry
 from actors.connections import Connections
 from actors.quarantine_store import QuarantineEntry, QuarantineStore, UnknownEntryError
-from actors.streams import StreamTrimmedError
+from actors.stream_reader import StreamTrimmedError
 from foryou.running_endpoints import running_endpoints
 from foryou.settings import SystemSettings
 from learners.label_weights import is_positive, is_trained

@@ -19,7 +19,8 @@ import numpy as np
 from actors.connections import Connections, EndpointSettings
 from actors.names import Namespace, partition_of_subject
 from actors.state_rebuild import RebuildError, RebuiltStates, rebuild_states
-from actors.streams import StreamMessage, StreamReader, ensure_streams
+from actors.stream_reader import StreamMessage, StreamReader
+from actors.streams import ensure_streams
 from foryou.local_services import LocalServices, StateFolder
 from foryou.running_endpoints import endpoints_of
 from foryou.settings import SystemSettings

@@ -11,7 +11,7 @@ from actors.connections import Connections
 from actors.model_actor import RemoteDeltaSource
 from actors.names import RAY_NAMESPACE, Namespace, partition_of_subject
 from actors.parameter_client import RemoteShard
-from actors.streams import StreamMessage, StreamReader
+from actors.stream_reader import StreamMessage, StreamReader
 from messages.examples import ExamplesHeader
 from messages.identifiers import keys_of
 from messages.updates import COUNTERS_GROUP

@@ -16,7 +16,7 @@ import numpy as np
 from actors.connections import Connections
 from actors.model_groups import counters_plan
 from actors.names import partition_of_subject
-from actors.streams import StreamMessage, StreamReader
+from actors.stream_reader import StreamMessage, StreamReader
 from learners.batch_updates import counter_update
 from learners.joiner import JoinerSettings
 from learners.span_cutter import SpanCutter

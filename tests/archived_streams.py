@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.streams import StreamMessage
+from actors.stream_reader import StreamMessage
 from learners.joiner import JoinerSettings
 from messages.content import ContentFacts
 from messages.events import ContentMetadata, ContentUpload, to_wire

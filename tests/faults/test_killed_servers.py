@@ -16,7 +16,8 @@ from redis import Redis
 from actors.connections import Connections, EndpointSettings
 from actors.feed_publisher import FeedPublisher, StreamUnavailableError
 from actors.joiner_actor import JoinerActor
-from actors.streams import StreamReader, StreamSettings, ensure_streams
+from actors.stream_reader import StreamReader
+from actors.streams import StreamSettings, ensure_streams
 from foryou.local_services import LocalServices, StateFolder
 from learners.joiner import JoinerSettings
 from messages.feed import FeedMessage

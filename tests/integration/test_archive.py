@@ -14,7 +14,8 @@ from actors.archive_reader import examples_end, read_examples, read_feed
 from actors.archived_trim import ArchivedTrim, give_back_trimming
 from actors.connections import Connections, EndpointSettings
 from actors.joiner_actor import JoinerActor
-from actors.streams import StreamReader, StreamSettings
+from actors.stream_reader import StreamReader
+from actors.streams import StreamSettings
 from learners.joiner import JoinerSettings
 from messages.examples import ExamplesHeader
 from tests.joined_traffic import CONTENTS, publish, publish_impressions, views, wait_for

@@ -18,7 +18,7 @@ from actors.archive_files import ArchivedFile, ArchiveError, ArchiveFiles, Archi
 from actors.archive_reader import examples_end, files_to_read, read_examples, read_feed
 from actors.archive_tables import batch_of, examples_table
 from actors.archive_writer import ArchiveWriter
-from actors.streams import StreamMessage
+from actors.stream_reader import StreamMessage
 from messages.examples import ExampleBatch, ExamplesHeader
 from tests.archived_streams import streams_of
 

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from nats.errors import Error as NatsError
 
 from actors.connections import Connections, EndpointSettings
-from actors.streams import StreamReader, StreamSettings, ensure_streams
+from actors.stream_reader import StreamReader
+from actors.streams import StreamSettings, ensure_streams
 from simulations.cut_proxy import CutProxy
 
 DEADLINE_SECONDS = 30.0

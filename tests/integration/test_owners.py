@@ -14,15 +14,8 @@ from actors.epochs import OvertakenError, take_epoch
 from actors.examples_writer import ExamplesTrimmedError, ExamplesWriter
 from actors.feed_publisher import FeedPublisher
 from actors.state_moves import StateMoves
-from actors.streams import (
-    StreamReader,
-    StreamRecreatedError,
-    StreamSettings,
-    StreamTrimmedError,
-    delete_streams,
-    ensure_streams,
-    stream_incarnation,
-)
+from actors.stream_reader import StreamReader, StreamRecreatedError, StreamTrimmedError, stream_incarnation
+from actors.streams import StreamSettings, delete_streams, ensure_streams
 from actors.user_store import PartitionStates, StatesTakenError
 from messages.examples import ExampleBatch
 from messages.feed import FeedMessage
@@ -171,7 +164,7 @@ def test_a_stream_trimmed_under_a_lagging_reader_stops_it(endpoints: EndpointSet
 def test_trimming_what_was_read_or_was_another_partitions_stops_nobody(
     endpoints: EndpointSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actors.streams._CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("actors.stream_reader._CHECK_SECONDS", 0.0)
 
     async def scenario() -> None:
         async with await opened(endpoints) as connections:

@@ -122,7 +122,7 @@ def test_a_store_that_lost_its_tail_gets_the_same_states_again(
 def test_a_joiner_whose_stream_was_trimmed_while_it_was_away_stays_down_and_says_why(
     endpoints: EndpointSettings, started: Callable[[Any], Any], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("actors.streams._CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("actors.stream_reader._CHECK_SECONDS", 0.0)
     monkeypatch.setattr("actors.joiner_actor._NOTE_SECONDS", 0.0)
     partitions = range(endpoints.num_partitions)
     joiner = started(JoinerActor(endpoints, JoinerSettings(), partitions))
@@ -158,7 +158,7 @@ def test_a_joiner_whose_stream_was_trimmed_while_it_was_away_stays_down_and_says
 def test_a_learner_whose_stream_was_made_anew_stays_down_and_says_why(
     endpoints: EndpointSettings, client: ParameterClient, started: Callable[[Any], Any], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("actors.streams._CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("actors.stream_reader._CHECK_SECONDS", 0.0)
     partitions = range(endpoints.num_partitions)
     joiner = started(JoinerActor(endpoints, JoinerSettings(), partitions))
     learner = started(LearnerActor(endpoints, client, partitions, TRAINING, LearnerSettings()))

@@ -14,7 +14,8 @@ from actors.catalogue import Catalogue
 from actors.connections import Connections, EndpointSettings
 from actors.examples_writer import ExamplesWriter, PartitionTakenError
 from actors.feed_publisher import FeedPublisher, StreamUnavailableError
-from actors.streams import StreamReader, StreamSettings, ensure_streams
+from actors.stream_reader import StreamReader
+from actors.streams import StreamSettings, ensure_streams
 from actors.user_store import PartitionStates, StatesTakenError, UserStore
 from actors.weight_store import WeightsConflictError, WeightStore
 from messages.content import ContentFacts

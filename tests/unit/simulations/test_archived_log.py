@@ -9,7 +9,7 @@ import pytest
 from actors.archive_files import ArchiveFiles, ArchiveSettings
 from actors.archive_reader import read_examples
 from actors.archive_writer import ArchiveWriter
-from actors.streams import StreamMessage
+from actors.stream_reader import StreamMessage
 from learners.joiner import JoinerSettings
 from messages.examples import ExampleBatch
 from messages.feed import FeedMessage
