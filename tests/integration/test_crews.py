@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.connections import Connections, EndpointSettings
+from actors.counter_writer import CounterWriter
 from actors.crews import CrewKind, CrewStore
 from actors.examples_follower import BatchingSettings
 from actors.joiner_actor import JoinerActor
@@ -43,6 +44,7 @@ def test_a_crew_that_grows_and_shrinks_in_the_middle_of_a_stream_learns_every_ev
     partitions = range(endpoints.num_partitions)
     joiners = [started(JoinerActor(endpoints, JoinerSettings(), partitions, member)) for member in range(2)]
     batching = BatchingSettings(max_rows=4)
+    started(CounterWriter(endpoints, client, partitions, batching))
     learners = [
         started(
             LearnerActor(

@@ -6,6 +6,7 @@ import asyncio
 import time
 from urllib.parse import urlsplit
 
+import pytest
 from nats.errors import Error as NatsError
 
 from actors.connections import Connections, EndpointSettings
@@ -70,6 +71,9 @@ def test_a_delivery_that_was_lost_is_read_before_what_follows(endpoints: Endpoin
         asyncio.run(deliver_into_a_cut(proxy, endpoints, more=True))
 
 
-def test_a_delivery_that_was_lost_is_read_though_nothing_follows(endpoints: EndpointSettings) -> None:
+def test_a_delivery_that_was_lost_is_read_though_nothing_follows(
+    endpoints: EndpointSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.stream_reader._CHECK_SECONDS", 0.2)
     with CutProxy(urlsplit(endpoints.nats_url).port or 0) as proxy:
         asyncio.run(deliver_into_a_cut(proxy, endpoints, more=False))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from actors.connections import Connections, EndpointSettings
+from actors.counter_writer import CounterWriter
 from actors.examples_follower import BatchingSettings
 from actors.joiner_actor import JoinerActor
 from actors.learner_actor import LearnerActor, LearnerSettings
@@ -116,6 +117,12 @@ class World:
             for shard in range(NUM_SHARDS)
         }
         self.parts = LocalParts(endpoints, self.shards)
+        self.counter_writer = CounterWriter(
+            endpoints,
+            ParameterClient(dict(self.shards), ShardRouter(owners)),
+            range(endpoints.num_partitions),
+            BatchingSettings(),
+        )
         self.joiner = JoinerActor(endpoints, JoinerSettings(), range(endpoints.num_partitions))
         self.hub = ModelHub(
             endpoints, list(self.shards.values()), ModelActorSettings(sync_every_seconds=0.05)
@@ -129,7 +136,7 @@ class World:
             await ensure_streams(connections.js, connections.namespace, limits)
 
     def stop(self) -> None:
-        for part in (self.models, self.joiner, self.hub):
+        for part in (self.models, self.joiner, self.counter_writer, self.hub):
             part.stop()
         for shard in self.shards.values():
             shard.host.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from pathlib import Path
 
 from actors.connections import Connections, EndpointSettings
@@ -21,9 +20,9 @@ def test_accounts_come_to_an_end_though_people_ask_for_feeds_all_the_while(
 ) -> None:
     clean = CleanPrefix(JoinerSettings(num_partitions=endpoints.num_partitions), [0, 1, 2])
 
-    async def write(connections: Connections, is_busy: asyncio.Event) -> None:
+    async def write(connections: Connections, is_busy: asyncio.Event, is_over: asyncio.Event) -> None:
         subject = connections.namespace.feed_subject(BUSY_PARTITION)
-        while True:
+        while not is_over.is_set():
             await connections.js.publish(subject, FeedMessage([]).encode())
             is_busy.set()
 
@@ -35,14 +34,13 @@ def test_accounts_come_to_an_end_though_people_ask_for_feeds_all_the_while(
         ):
             limits = StreamSettings(max_bytes=2**25, max_dead_bytes=2**20)
             await ensure_streams(reading.js, reading.namespace, limits)
-            is_busy = asyncio.Event()
-            writer = asyncio.create_task(write(writing, is_busy))
+            is_busy, is_over = asyncio.Event(), asyncio.Event()
+            writer = asyncio.create_task(write(writing, is_busy, is_over))
             await is_busy.wait()
             try:
                 return await SystemPrefix(tmp_path, "production").differences(reading, clean)
             finally:
-                writer.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await writer
+                is_over.set()
+                await writer
 
     assert asyncio.run(run()) == ["there is no snapshot"]

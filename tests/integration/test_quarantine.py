@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from actors.connections import Connections, EndpointSettings
+from actors.counter_writer import CounterWriter
+from actors.examples_follower import BatchingSettings
 from actors.joiner_actor import JoinerActor
 from actors.learner_actor import LearnerActor, LearnerSettings
 from actors.parameter_client import ParameterClient
@@ -94,6 +96,7 @@ def test_what_was_put_aside_is_learned_once_when_it_is_let_in(
         return worker
 
     started(JoinerActor(endpoints, JoinerSettings(), partitions))
+    started(CounterWriter(endpoints, client, partitions, BatchingSettings()))
     publish_impressions(endpoints, USERS)
     first = learner()
     publish(endpoints, views(USERS, CONTENTS[:3]))

@@ -72,6 +72,7 @@ def test_of_two_learners_the_later_one_goes_on_and_every_event_counts_once(
 ) -> None:
     partitions = range(endpoints.num_partitions)
     started(JoinerActor(endpoints, JoinerSettings(), partitions))
+    started(CounterWriter(endpoints, client, partitions, BATCHING))
     publish_impressions(endpoints, USERS)
     zombie = started(LearnerActor(endpoints, client, partitions, TRAINING, LearnerSettings()))
     publish(endpoints, views(USERS, CONTENTS[:2]))
