@@ -92,7 +92,7 @@ async def read_entry(connections: Connections, entry: QuarantineEntry) -> Exampl
     namespace = connections.namespace
     for partition, (start, end) in sorted(entry.spans.items()):
         subject = namespace.examples_subject(partition)
-        reader = StreamReader(connections.js, namespace.examples_stream, [subject], start + 1)
+        reader = StreamReader(connections.nats, namespace.examples_stream, [subject], start + 1)
         try:
             last = start
             while last < end:

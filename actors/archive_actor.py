@@ -72,7 +72,7 @@ class ArchiveActor:
             ArchiveWriter.of_stream, self._files, kind, name, created, self._settings
         )
         self._writers[kind] = writer
-        reader = StreamReader(connections.js, stream, [subject], writer.next_sequence)
+        reader = StreamReader(connections.nats, stream, [subject], writer.next_sequence)
         trim = ArchivedTrim(connections.js, stream)
         await trim.take_over()
         while not stop.is_set():

@@ -54,7 +54,7 @@ class CounterWriter:
             self._epoch = epoch = await take_epoch(connections, COUNTERS_GROUP, self._epoch)
             namespace = connections.namespace
             self._follower = follower = ExamplesFollower(
-                connections.js,
+                connections.nats,
                 namespace,
                 self._client,
                 COUNTERS_GROUP,

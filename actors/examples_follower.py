@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 from pydantic import BaseModel, ConfigDict, Field
 
 from actors.epochs import OvertakenError
@@ -77,7 +77,7 @@ class ExamplesFollower:
 
     def __init__(
         self,
-        js: JetStreamContext,
+        nats: Client,
         namespace: Namespace,
         client: ParameterClient,
         group: str,
@@ -86,7 +86,7 @@ class ExamplesFollower:
         created: str | None = None,
     ) -> None:
         """created: when the EXAMPLES was made that the positions belong to (`stream_incarnation`)."""
-        self._js = js
+        self._nats = nats
         self._namespace = namespace
         self._client = client
         self._group = group
@@ -113,7 +113,7 @@ class ExamplesFollower:
         )
         subjects = self._namespace.examples_subjects(self._partitions, positions[0].num_partitions)
         self._reader = StreamReader(
-            self._js,
+            self._nats,
             self._namespace.examples_stream,
             subjects,
             self._cutter.start_sequence,

@@ -142,7 +142,7 @@ class JoinerActor:
         namespace = connections.namespace
         noted = await connections.redis.mget(self._read_keys(connections, partitions))
         return StreamReader(
-            connections.js,
+            connections.nats,
             namespace.feed_stream,
             namespace.feed_subjects(partitions, connections.num_partitions),
             start,

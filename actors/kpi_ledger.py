@@ -187,7 +187,9 @@ class KpiLedger:
         if self._place and first > self._place + 1:
             logger.warning("EXAMPLES %d to %d are in no KPI: they are gone", self._place + 1, first - 1)
         subjects = [namespace.examples_subject("*")]
-        self._reader = StreamReader(js, namespace.examples_stream, subjects, self._place + 1)
+        self._reader = StreamReader(
+            self._connections.nats, namespace.examples_stream, subjects, self._place + 1
+        )
 
 
 def _name_of(experiment: str, started: float) -> str:

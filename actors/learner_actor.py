@@ -113,7 +113,7 @@ class LearnerActor:
         """Learn a share's partitions until stopped, or until the crew is another one."""
         namespace = connections.namespace
         self._follower = follower = ExamplesFollower(
-            connections.js,
+            connections.nats,
             namespace,
             self._client,
             self._settings.group,

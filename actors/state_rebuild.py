@@ -171,7 +171,9 @@ async def _stream(connections: Connections, start: int) -> AsyncIterator[list[St
     js, namespace = connections.js, connections.namespace
     last = int((await js.stream_info(namespace.feed_stream)).state.last_seq)
     created = await stream_incarnation(js, connections.redis, namespace, namespace.feed_stream)
-    reader = StreamReader(js, namespace.feed_stream, [namespace.feed_subject("*")], start, created=created)
+    reader = StreamReader(
+        connections.nats, namespace.feed_stream, [namespace.feed_subject("*")], start, created=created
+    )
     while reader.next_sequence <= last:
         yield await reader.fetch(_CHUNK, _FETCH_SECONDS)
     await reader.close()

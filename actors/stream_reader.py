@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from dataclasses import dataclass
 
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from redis.asyncio import Redis
 
+from actors.deliveries import Deliveries
 from actors.names import Namespace
 
 logger = logging.getLogger(__name__)
@@ -42,16 +43,16 @@ class StreamRecreatedError(Exception):
 class StreamReader:
     """Reads a stream in order from a sequence that the caller keeps.
 
-    The position lives with what was made of the messages (rows, states), so nothing is acknowledged. On any
-    error of the consumer a new one is made at the own position: nothing is skipped, and nothing comes twice.
-    What was delivered into a connection that broke is not delivered again, and no error says so: a consumer
-    numbers its deliveries, and one that is missing is such an error too. A stream that no longer holds what
-    comes next is noticed within seconds, also while nothing arrives.
+    The position lives with what was made of the messages (rows, states), so nothing is acknowledged. Whatever
+    ends a consumer, a new one is made at the own position: nothing is skipped, and nothing comes twice. What
+    was delivered into a connection that broke is not delivered again: a consumer numbers its deliveries, and
+    one that is missing ends it too. A stream that no longer holds what comes next is noticed within seconds,
+    also while nothing arrives.
     """
 
     def __init__(
         self,
-        js: JetStreamContext,
+        client: Client,
         stream: str,
         subjects: list[str],
         start: int,
@@ -62,18 +63,17 @@ class StreamReader:
         """start: the first sequence wanted. read_to: all that the subjects have up to here was read, by this
         reader or one before; None: not known, then it is found out. created: when the stream was made that
         these positions belong to (`stream_incarnation`); None believes the stream that is there."""
-        self._js = js
+        self._client = client
+        self._js = client.jetstream()
         self._stream = stream
         self._subjects = subjects
         self._next = max(start, 1)
         self._read_to = read_to
         self._created = created
         self._checked_at = float("-inf")
-        self._subscription: JetStreamContext.PullSubscription | None = None
-        self._num_delivered = 0
-        """How many deliveries of the consumer that is there have come."""
-        self._behind_at: int | None = None
-        """How many they were at the last look, if there should have been more."""
+        self._deliveries: Deliveries | None = None
+        self._num_taken = 0
+        """Of the deliveries of the consumer that is there."""
 
     @property
     def next_sequence(self) -> int:
@@ -91,25 +91,24 @@ class StreamReader:
         would skip messages.
         """
         is_due = time.monotonic() - self._checked_at >= _CHECK_SECONDS
-        if is_due or self._subscription is None:  # a consumer ends with its stream: the next may be another's
+        if is_due or self._deliveries is None:  # a consumer ends with its stream: the next may be another's
             await self._check()
         try:
-            if self._subscription is None:
-                self._subscription = await self._subscribe()
-            raw = await self._subscription.fetch(max_messages, timeout=timeout)
-        except TimeoutError:
-            return []
-        except NatsError as error:
+            if self._deliveries is None:
+                self._deliveries = await self._deliver()
+            raw = await self._deliveries.take(max_messages, timeout)
+        except (NatsError, TimeoutError) as error:
             logger.warning("%s: reading again from %d: %s", self._stream, self._next, error)
             await self.close()
-            raise
+            raise NatsError(f"{self._stream}: {error or 'no answer'}") from error
         messages = []
         for message in raw:
             metadata = message.metadata
-            if metadata.sequence.consumer != self._num_delivered + 1:
-                await self._read_anew()
+            if metadata.sequence.consumer != self._num_taken + 1:
+                logger.warning("%s: a delivery was lost, reading again from %d", self._stream, self._next)
+                await self.close()
                 break
-            self._num_delivered += 1
+            self._num_taken += 1
             sequence = metadata.sequence.stream
             if sequence < self._next:
                 continue
@@ -122,20 +121,14 @@ class StreamReader:
         return messages
 
     async def close(self) -> None:
-        subscription, self._subscription = self._subscription, None
-        if subscription is not None:
-            with contextlib.suppress(NatsError):
-                await subscription.unsubscribe()
-
-    async def _read_anew(self) -> None:
-        """A delivery was lost: the next fetch makes a consumer that begins with it."""
-        logger.warning("%s: a delivery was lost, reading again from %d", self._stream, self._next)
-        await self.close()
+        deliveries, self._deliveries = self._deliveries, None
+        if deliveries is not None:
+            await deliveries.close()
 
     async def _check(self) -> None:
         try:
             info = await self._js.stream_info(self._stream)
-            nothing_waits = self._subscription is not None and await self._nothing_waits()
+            nothing_waits = self._deliveries is not None and await self._nothing_waits(self._deliveries)
         except (NatsError, TimeoutError) as error:
             await self.close()
             raise NatsError(f"{self._stream}: {error or 'no answer'}") from error
@@ -158,22 +151,16 @@ class StreamReader:
             self._read_to = max(last, read_to or 0)
         self._checked_at = time.monotonic()
 
-    async def _nothing_waits(self) -> bool:
-        """Say whether everything of the subjects has come here. Where deliveries have not, and none comes
-        from one look to the next, they are not on their way any more."""
-        assert self._subscription is not None
-        info = await self._subscription.consumer_info()
+    async def _nothing_waits(self, deliveries: Deliveries) -> bool:
+        """Say whether everything of the subjects was taken, also what has been delivered."""
+        info = await deliveries.info()
         num_sent = 0 if info.delivered is None else info.delivered.consumer_seq
-        is_behind = num_sent > self._num_delivered
-        if is_behind and self._behind_at == self._num_delivered:
-            await self._read_anew()
-        self._behind_at = self._num_delivered if is_behind else None
-        return not is_behind and not info.num_pending
+        return num_sent == self._num_taken and not info.num_pending
 
-    async def _subscribe(self) -> JetStreamContext.PullSubscription:
-        self._num_delivered, self._behind_at = 0, None
-        consumer = await self._js.add_consumer(
-            self._stream,
+    async def _deliver(self) -> Deliveries:
+        self._num_taken = 0
+        deliveries = Deliveries(self._client, self._stream)
+        await deliveries.open(
             ConsumerConfig(
                 deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
                 opt_start_seq=self._next,
@@ -181,9 +168,9 @@ class StreamReader:
                 filter_subjects=self._subjects,
                 inactive_threshold=_CONSUMER_IDLE_SECONDS,
                 mem_storage=True,
-            ),
+            )
         )
-        return await self._js.pull_subscribe_bind(consumer=consumer.name, stream=self._stream)
+        return deliveries
 
 
 async def stream_incarnation(js: JetStreamContext, redis: Redis, namespace: Namespace, stream: str) -> str:

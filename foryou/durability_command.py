@@ -111,7 +111,7 @@ async def _kill_midway(services: LocalServices, seconds: float) -> None:
 async def _kept(connections: Connections) -> set[str]:
     """Return the event ids that the stream holds."""
     namespace = connections.namespace
-    reader = StreamReader(connections.js, namespace.feed_stream, [namespace.feed_subject("*")], 1)
+    reader = StreamReader(connections.nats, namespace.feed_stream, [namespace.feed_subject("*")], 1)
     async with asyncio.timeout(_BACK_SECONDS):
         last = (await connections.js.stream_info(namespace.feed_stream)).state.last_seq
     kept: set[str] = set()

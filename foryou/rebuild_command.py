@@ -171,7 +171,10 @@ async def _rebuild_shards(
 async def _add_stream(connections: Connections, progress: _Progress, last: int) -> None:
     namespace = connections.namespace
     reader = StreamReader(
-        connections.js, namespace.examples_stream, [namespace.examples_subject("*")], progress.start_sequence
+        connections.nats,
+        namespace.examples_stream,
+        [namespace.examples_subject("*")],
+        progress.start_sequence,
     )
     while reader.next_sequence <= last:
         for message in await reader.fetch(_FETCH_MESSAGES, _FETCH_SECONDS):

@@ -112,7 +112,7 @@ async def _states_differ(connections: Connections, stream: ChaosStream, clean: A
 
 
 async def _read(connections: Connections, stream: str, subject: str) -> dict[int, list[StreamMessage]]:
-    reader = StreamReader(connections.js, stream, [subject], 1)
+    reader = StreamReader(connections.nats, stream, [subject], 1)
     by_partition: dict[int, list[StreamMessage]] = defaultdict(list)
     while messages := await reader.fetch(256, _READ_SECONDS):
         for message in messages:

@@ -126,7 +126,7 @@ class SystemPrefix:
     async def _read(
         self, connections: Connections, name: str, stream: str, subjects: list[str]
     ) -> list[StreamMessage]:
-        reader = StreamReader(connections.js, stream, subjects, self._next[name])
+        reader = StreamReader(connections.nats, stream, subjects, self._next[name])
         found: list[StreamMessage] = []
         while messages := await reader.fetch(_BATCH_ROWS, _READ_SECONDS):
             found += messages

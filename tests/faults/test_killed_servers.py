@@ -83,7 +83,7 @@ def test_accepted_events_are_in_the_stream_after_nats_was_killed(services: Local
             await asyncio.to_thread(kill, services, "nats")
             await asyncio.gather(*sending)
             namespace = connections.namespace
-            reader = StreamReader(connections.js, namespace.feed_stream, [namespace.feed_subject("*")], 1)
+            reader = StreamReader(connections.nats, namespace.feed_stream, [namespace.feed_subject("*")], 1)
             kept: set[str] = set()
             while messages := await reader.fetch(NUM_EVENTS, 0.5):
                 feeds = [FeedMessage.decode(message.data) for message in messages]

@@ -59,7 +59,7 @@ async def streams(endpoints: EndpointSettings) -> tuple[Any, Any]:
             (name.feed_stream, name.feed_subject("*")),
             (name.examples_stream, name.examples_subject("*")),
         ):
-            reader = StreamReader(connections.js, stream, [subject], 1)
+            reader = StreamReader(connections.nats, stream, [subject], 1)
             messages = await reader.fetch(1_000, 1.0)
             while more := await reader.fetch(1_000, 0.2):
                 messages += more

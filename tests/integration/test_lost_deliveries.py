@@ -6,7 +6,6 @@ import asyncio
 import time
 from urllib.parse import urlsplit
 
-import pytest
 from nats.errors import Error as NatsError
 
 from actors.connections import Connections, EndpointSettings
@@ -47,7 +46,7 @@ async def deliver_into_a_cut(proxy: CutProxy, endpoints: EndpointSettings, *, mo
     ):
         namespace = publishing.namespace
         await ensure_streams(publishing.js, namespace, StreamSettings(max_bytes=2**20, max_dead_bytes=2**20))
-        reader = StreamReader(reading.js, namespace.feed_stream, [namespace.feed_subject("*")], 1)
+        reader = StreamReader(reading.nats, namespace.feed_stream, [namespace.feed_subject("*")], 1)
         read: list[bytes] = []
         await publishing.js.publish(namespace.feed_subject(0), b"first")
         await read_until(reader, read, 1)
@@ -71,9 +70,6 @@ def test_a_delivery_that_was_lost_is_read_before_what_follows(endpoints: Endpoin
         asyncio.run(deliver_into_a_cut(proxy, endpoints, more=True))
 
 
-def test_a_delivery_that_was_lost_is_read_though_nothing_follows(
-    endpoints: EndpointSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("actors.stream_reader._CHECK_SECONDS", 0.2)
+def test_a_delivery_that_was_lost_is_read_though_nothing_follows(endpoints: EndpointSettings) -> None:
     with CutProxy(urlsplit(endpoints.nats_url).port or 0) as proxy:
         asyncio.run(deliver_into_a_cut(proxy, endpoints, more=False))

@@ -138,7 +138,9 @@ def test_after_the_store_lost_its_tail_impressions_are_read_from_where_they_were
 
 def feed_reader(connections: Connections, start: int, **options: Any) -> StreamReader:
     namespace = connections.namespace
-    return StreamReader(connections.js, namespace.feed_stream, [namespace.feed_subject(0)], start, **options)
+    return StreamReader(
+        connections.nats, namespace.feed_stream, [namespace.feed_subject(0)], start, **options
+    )
 
 
 async def publish(connections: Connections, partition: int, number: int) -> None:

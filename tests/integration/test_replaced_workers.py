@@ -8,6 +8,8 @@ from typing import Any
 
 from actors.connections import Connections, EndpointSettings
 from actors.counter_writer import CounterWriter
+from actors.crews import share_of
+from actors.epochs import epoch_key
 from actors.examples_follower import BatchingSettings
 from actors.joiner_actor import JoinerActor
 from actors.learner_actor import LearnerActor, LearnerSettings
@@ -47,6 +49,14 @@ async def put_back(endpoints: EndpointSettings, values: dict[bytes, bytes]) -> N
         await connections.redis.mset(values)
 
 
+def learners_epoch(endpoints: EndpointSettings) -> int:
+    async def read() -> int:
+        async with await Connections.open(endpoints, "test") as connections:
+            return int(await connections.redis.get(epoch_key(connections, share_of("production", 0))))
+
+    return asyncio.run(read())
+
+
 def test_of_two_joiners_the_later_one_goes_on_and_the_zombie_stays_down(
     endpoints: EndpointSettings, client: ParameterClient, started: Callable[[Any], Any]
 ) -> None:
@@ -77,7 +87,9 @@ def test_of_two_learners_the_later_one_goes_on_and_every_event_counts_once(
     zombie = started(LearnerActor(endpoints, client, partitions, TRAINING, LearnerSettings()))
     publish(endpoints, views(USERS, CONTENTS[:2]))
     wait_for(lambda: zombie.status()["examples"] == 2 * len(USERS), zombie.status)
+    before = learners_epoch(endpoints)
     successor = started(LearnerActor(endpoints, client, partitions, TRAINING, LearnerSettings()))
+    wait_for(lambda: learners_epoch(endpoints) > before, successor.status)
     for content in CONTENTS[2:]:
         publish(endpoints, views(USERS, [content]))
     wait_for(lambda: not zombie.status()["running"], zombie.status)

@@ -52,7 +52,7 @@ def test_published_events_are_read_back_in_order_from_their_users_partition(
             partition = partition_of("ann", endpoints.num_partitions)
             assert set(positions) == {partition}
             reader = StreamReader(
-                connections.js,
+                connections.nats,
                 connections.namespace.feed_stream,
                 [connections.namespace.feed_subject(partition)],
                 start=1,
