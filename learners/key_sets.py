@@ -28,11 +28,16 @@ class KeySet:
 
     def holds(self, keys: IdArray) -> BoolArray:
         """Say which of n keys are among these, bool [n]."""
-        held = np.empty(len(keys), dtype=np.bool_)
+        return self.places(keys) >= 0
+
+    def places(self, keys: IdArray) -> IntArray:
+        """Return where among these each of n keys stands, int64 [n], -1 for one that does not; one that is
+        there more than once stands at its last place."""
+        places = np.empty(len(keys), dtype=np.int64)
         # One kind of array: numba compiles anew for each layout, alignment and writability.
         asked = np.require(keys, dtype=np.uint64, requirements=("C", "A", "W"))
-        _look_up(self.keys, self._table, asked, held)
-        return held
+        _look_up(self.keys, self._table, asked, places)
+        return places
 
 
 def numbered(keys: IdArray | IntArray) -> tuple[IntArray, IntArray]:
@@ -85,10 +90,10 @@ def _table_of(keys: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _look_up(members: Any, table: Any, keys: Any, held: Any) -> None:
+def _look_up(members: Any, table: Any, keys: Any, places: Any) -> None:
     bits = _bits_for(len(members))
     for index in range(len(keys)):
         place = np.int64((keys[index] * _SPREAD) >> np.uint64(64 - bits))
         while table[place] >= 0 and members[table[place]] != keys[index]:
             place = (place + 1) & ((1 << bits) - 1)
-        held[index] = table[place] >= 0
+        places[index] = table[place]

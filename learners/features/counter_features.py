@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from learners.features.rates import smoothed_rate
+import numpy as np
+from numba import njit
+
+from learners.features.rates import odds_ratio
 from learners.features.schema import COUNTER_FEATURES, COUNTER_RATE_PRIORS
 from messages.arrays import DoubleArray, FloatArray
 from messages.features import FeatureBatch
@@ -18,14 +21,18 @@ LOG_COUNT_SCALE = np.float32(8)
 
 _HALF_LIVES: DoubleArray = np.array(HALF_LIVES, dtype=np.float64)
 _PRIORS: DoubleArray = np.array(list(COUNTER_RATE_PRIORS.values()))
-_RATE_TOTALS = [
+_SIZE_SCALES: DoubleArray = np.array([4.0] + [float(LOG_COUNT_SCALE)] * (1 + len(HALF_LIVES)))
+_VIEWS, _SKIPS, _HIDES, _REPORTS, _WATCH = (
+    COUNTER_TOTAL_INDEX[name] for name in ("views", "skips", "hides", "reports", "watch_milliseconds")
+)
+_RATE_TOTALS = tuple(
     COUNTER_TOTAL_INDEX[name]
     for name in ("long_views", "completes", "likes", "comments", "shares", "saves", "follows", "replays")
-]
+)
 _TERMINALS = DECAYED_COUNTERS.index("terminals")
-_DECAYED_RATES = [
+_DECAYED_RATES = tuple(
     DECAYED_COUNTERS.index(name) for name in ("engaged", "long_views", "positives", "negatives")
-]
+)
 
 
 def counter_features(rows: CounterRows, now: float | DoubleArray) -> FloatArray:
@@ -34,36 +41,51 @@ def counter_features(rows: CounterRows, now: float | DoubleArray) -> FloatArray:
     rows: the counters of n contents, in the order of the rows wanted. now: epoch seconds, one or n of them;
     decayed sums are brought to it, never back before a row's own time (clocks differ).
     """
-    n = len(rows)
-    totals = rows.totals.astype(np.float64)
-
-    def total(name: str) -> DoubleArray:
-        return totals[:, COUNTER_TOTAL_INDEX[name]]
-
+    count, num_rates = len(rows), len(_PRIORS)
     elapsed = np.maximum(np.asarray(now, dtype=np.float64) - rows.times, 0.0)
-    decayed = rows.decayed * np.exp2(-elapsed[:, None] / _HALF_LIVES)[:, :, None]
-    terminals = total("views") + total("skips")
-    recent = decayed[:, :, _TERMINALS]
-    num_rates = len(_PRIORS)
-    from_totals = 2 + len(_RATE_TOTALS)
-    hits = np.empty((n, num_rates))
-    hits[:, 0] = total("views")
-    hits[:, 1 : from_totals - 1] = totals[:, _RATE_TOTALS]
-    hits[:, from_totals - 1] = total("hides") + total("reports")
-    hits[:, from_totals:] = decayed[:, :, _DECAYED_RATES].reshape(n, -1)
-    trials = np.empty((n, num_rates))
-    trials[:, :from_totals] = terminals[:, None]
-    trials[:, from_totals:] = np.repeat(recent, len(_DECAYED_RATES), axis=1)
-    features = np.empty((n, len(COUNTER_FEATURES)), dtype=np.float32)
-    features[:, :num_rates] = smoothed_rate(hits, trials, _PRIORS, _STRENGTH)
-    features[:, num_rates] = np.log1p(total("watch_milliseconds") / 1_000 / np.maximum(terminals, 1)) / 4
-    features[:, num_rates + 1] = np.log1p(terminals) / LOG_COUNT_SCALE
-    features[:, num_rates + 2 : num_rates + 4] = np.log1p(recent) / LOG_COUNT_SCALE
-    # A decayed sum of a steady stream is its rate times half_life / ln 2, so steady means the same speed at
-    # both half-lives and a growth of 0; one watching an hour on both sides keeps the small quiet.
-    speeds = recent / _HALF_LIVES + 1 / _HALF_LIVES[0]
-    features[:, num_rates + 4] = np.log(speeds[:, 0] / speeds[:, -1]) / 2
+    faded = np.exp2(-elapsed[:, None] / _HALF_LIVES)[:, :, None] * rows.decayed
+    odds, sizes = np.empty((count, num_rates + 1)), np.empty((count, 2 + len(HALF_LIVES)))
+    _put_odds(np.require(rows.totals, np.int64, ("C", "A", "W")), faded, odds, sizes)
+    features = np.empty((count, len(COUNTER_FEATURES)), dtype=np.float32)
+    features[:, :num_rates] = np.log(odds[:, :num_rates], out=odds[:, :num_rates])
+    features[:, num_rates:-1] = np.log1p(sizes, out=sizes) / _SIZE_SCALES
+    features[:, -1] = np.log(odds[:, num_rates]) / 2
     return features
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _put_odds(totals: Any, faded: Any, odds: Any, sizes: Any) -> None:
+    """Write what the logarithms are taken of: one pass over the counters, none over columns of them.
+
+    totals: int64 [n, T]. faded: float64 [n, H, D], as of now. odds: float64 [n, R + 1], of each rate as
+    `smoothed_rate` has them, then of the speeds. sizes: float64 [n, 2 + H].
+    """
+    num_lives, num_decayed, num_rates = faded.shape[1], len(_DECAYED_RATES), len(_PRIORS)
+    of_totals = num_rates - num_lives * num_decayed
+    hits, trials = np.empty(num_rates), np.empty(num_rates)
+    for row in range(len(totals)):
+        terminals = np.float64(totals[row, _VIEWS] + totals[row, _SKIPS])
+        trials[:of_totals] = terminals
+        hits[0] = totals[row, _VIEWS]
+        for rate in range(len(_RATE_TOTALS)):
+            hits[1 + rate] = totals[row, _RATE_TOTALS[rate]]
+        hits[of_totals - 1] = totals[row, _HIDES] + totals[row, _REPORTS]
+        sizes[row, 0] = totals[row, _WATCH] / 1_000 / max(terminals, 1.0)
+        sizes[row, 1] = terminals
+        for life in range(num_lives):
+            recent = faded[row, life, _TERMINALS]
+            sizes[row, 2 + life] = recent
+            first = of_totals + life * num_decayed
+            trials[first : first + num_decayed] = recent
+            for rate in range(num_decayed):
+                hits[first + rate] = faded[row, life, _DECAYED_RATES[rate]]
+        for rate in range(num_rates):
+            odds[row, rate] = odds_ratio(hits[rate], trials[rate], _PRIORS[rate], _STRENGTH)
+        # A decayed sum of a steady stream is its rate times half_life / ln 2, so steady means the same speed
+        # at both half-lives and a growth of 0; one watching an hour on both sides keeps the small quiet.
+        quickest = faded[row, 0, _TERMINALS] / _HALF_LIVES[0] + 1 / _HALF_LIVES[0]
+        slowest = faded[row, -1, _TERMINALS] / _HALF_LIVES[-1] + 1 / _HALF_LIVES[0]
+        odds[row, num_rates] = quickest / slowest
 
 
 def counter_block_of(features: FeatureBatch, counters: CounterRows | None, times: DoubleArray) -> FloatArray:

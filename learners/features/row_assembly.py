@@ -35,12 +35,13 @@ def assemble_rows(
     now, user_dense, flags = people["now"], people["dense"], pairs["flags"]
     buckets = duration_bucket_keys(rows.durations)
     shared = dict(zip(SHARED_ID_FEATURES, np.ascontiguousarray(people["ids"].T), strict=True))
+    one_each = np.arange(len(people))
     dense = np.empty((len(people), len(DENSE_FEATURES)), dtype=np.float32)
     dense[:, :NUM_USER_DENSE] = user_dense
     dense[:, NUM_USER_DENSE:] = pair_columns(
-        _groups(pairs["category"], flags[:, 0], now),
-        _groups(pairs["creator"], flags[:, 1], now),
-        latest_columns(pairs["latest"], now) * flags[:, 5:6],
+        (_groups(pairs["category"], flags[:, 0], now), one_each),
+        (_groups(pairs["creator"], flags[:, 1], now), one_each),
+        (latest_columns(pairs["latest"], now) * flags[:, 5:6], one_each),
         people["terminals"],
         (flags[:, 2], flags[:, 3], flags[:, 4]),
         (user_dense[:, 0], user_dense[:, 1]),
@@ -82,7 +83,7 @@ class _Contents:
         self.language_keys = np.concatenate([slate.language_keys for slate in slates])[at]
         self.audio_keys = np.concatenate([slate.audio_keys for slate in slates])[at]
         uses = stack_counts([(len(slate), slate.audio_uses) for slate in slates])
-        self.audio_uses = 0 if uses is None else uses[at]
+        self.audio_uses = None if uses is None else uses[at]
         self.durations = np.concatenate([slate.durations for slate in slates])[at]
         self.upload_times = np.concatenate([slate.upload_times for slate in slates])[at]
         self.tags = IdBags.concatenate([slate.tags for slate in slates]).take(at)

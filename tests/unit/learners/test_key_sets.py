@@ -20,6 +20,16 @@ def test_a_set_holds_its_keys_and_no_others(members: list[int], asked: list[int]
     assert held.tolist() == [key in members for key in keys.tolist()]
 
 
+@given(KEYS, KEYS)
+def test_a_set_tells_where_a_key_stands_last(members: list[int], asked: list[int]) -> None:
+    keys = np.array([*asked, *members[:10]], dtype=np.uint64)
+
+    places = KeySet(np.array(members, dtype=np.uint64)).places(keys)
+
+    last = {key: place for place, key in enumerate(members)}
+    assert places.tolist() == [last.get(key, -1) for key in keys.tolist()]
+
+
 @given(KEYS, st.integers(0, 9))
 def test_keys_are_numbered_as_they_come(keys: list[int], first: int) -> None:
     numbers = np.empty(len(keys), dtype=np.int64)

@@ -1,0 +1,172 @@
+"""The compiled passes over features give what plain numpy gives, column by column."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from learners.features.content_features import group_columns, pair_columns
+from learners.features.counter_features import counter_features
+from learners.features.rates import smoothed_rate
+from learners.features.schema import (
+    COUNTER_FEATURES,
+    COUNTER_RATE_PRIORS,
+    ENGAGE_PRIOR,
+    LONG_VIEW_PRIOR,
+    PAIR_DENSE_FEATURES,
+)
+from messages.arrays import DoubleArray, FloatArray
+from messages.updates import COUNTER_TOTALS, DECAYED_COUNTERS, HALF_LIVES, CounterRows
+
+NOW = 1_650_000_000.0
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def drawn_counters(draws: np.random.Generator, count: int) -> CounterRows:
+    watched = draws.random((count, 1)) < 0.6
+    return CounterRows(
+        np.arange(1, count + 1, dtype=np.uint64),
+        draws.integers(0, 2_000, (count, len(COUNTER_TOTALS))) * watched,
+        draws.exponential(20, (count, len(HALF_LIVES), len(DECAYED_COUNTERS))) * watched[:, :, None],
+        NOW + draws.normal(scale=90_000, size=count),
+    )
+
+
+def plain_counter_features(rows: CounterRows, now: DoubleArray) -> dict[str, DoubleArray]:
+    totals = dict(zip(COUNTER_TOTALS, rows.totals.T.astype(np.float64), strict=True))
+    terminals = totals["views"] + totals["skips"]
+    hits = {
+        "engage_rate": totals["views"],
+        "negative_rate": totals["hides"] + totals["reports"],
+        **{f"{name}_rate": totals[f"{name}s"] for name in ("long_view", "complete", "like", "comment")},
+        **{f"{name}_rate": totals[f"{name}s"] for name in ("share", "save", "follow", "replay")},
+    }
+    columns = {
+        name: smoothed_rate(counted, terminals, COUNTER_RATE_PRIORS[name], 10.0)
+        for name, counted in hits.items()
+    }
+    columns["log_watch_seconds"] = (
+        np.log1p(totals["watch_milliseconds"] / 1_000 / np.maximum(terminals, 1)) / 4
+    )
+    columns["log_terminals"] = np.log1p(terminals) / 8
+    elapsed = np.maximum(now - rows.times, 0.0)
+    speeds = []
+    for life, (name, half_life) in enumerate(zip(("hour", "day"), HALF_LIVES, strict=True)):
+        faded = rows.decayed[:, life] * np.exp2(-elapsed / half_life)[:, None]
+        sums = dict(zip(DECAYED_COUNTERS, faded.T, strict=True))
+        for rate, counted in (("engage", "engaged"), ("long_view", "long_views")):
+            prior = COUNTER_RATE_PRIORS[f"{name}_{rate}_rate"]
+            columns[f"{name}_{rate}_rate"] = smoothed_rate(sums[counted], sums["terminals"], prior, 10.0)
+        for rate in ("positive", "negative"):
+            prior = COUNTER_RATE_PRIORS[f"{name}_{rate}_rate"]
+            columns[f"{name}_{rate}_rate"] = smoothed_rate(sums[f"{rate}s"], sums["terminals"], prior, 10.0)
+        columns[f"{name}_log_terminals"] = np.log1p(sums["terminals"]) / 8
+        speeds.append(sums["terminals"] / half_life + 1 / HALF_LIVES[0])
+    columns["growth"] = np.log(speeds[0] / speeds[1]) / 2
+    return columns
+
+
+@given(seed=SEEDS, count=st.integers(0, 40), one_moment=st.booleans())
+def test_counter_features_are_those_of_plain_numpy(seed: int, count: int, one_moment: bool) -> None:
+    draws = np.random.default_rng(seed)
+    rows = drawn_counters(draws, count)
+    moments = np.full(count, NOW) if one_moment else NOW + draws.normal(scale=9_000, size=count)
+
+    features = counter_features(rows, NOW if one_moment else moments)
+
+    expected = plain_counter_features(rows, moments)
+    assert expected.keys() == set(COUNTER_FEATURES)
+    for column, name in enumerate(COUNTER_FEATURES):
+        np.testing.assert_array_equal(features[:, column], expected[name].astype(np.float32), name)
+
+
+def test_counters_that_nobody_may_write_to_give_the_same_features() -> None:
+    rows = drawn_counters(np.random.default_rng(0), 9)
+    expected = counter_features(rows, NOW)
+    for column in (rows.totals, rows.decayed, rows.times):
+        column.flags.writeable = False
+
+    np.testing.assert_array_equal(counter_features(rows, NOW), expected)
+
+
+def drawn_rates(draws: np.random.Generator, count: int) -> DoubleArray:
+    terminals = draws.exponential(9, count)
+    shares = draws.random((2, count))
+    preferences = draws.normal(scale=3, size=count)
+    return np.stack([NOW - draws.normal(99, 999, count), terminals, *shares * terminals, preferences], axis=1)
+
+
+@given(seed=SEEDS, count=st.integers(0, 30))
+def test_columns_of_a_group_are_those_of_plain_numpy(seed: int, count: int) -> None:
+    rates = drawn_rates(np.random.default_rng(seed), count)
+    last_times, terminals, engaged, long_views, preferences = rates.T
+
+    table = group_columns(rates, NOW)
+
+    np.testing.assert_array_equal(table[:, 0], smoothed_rate(engaged, terminals, ENGAGE_PRIOR, 3.0))
+    np.testing.assert_array_equal(table[:, 1], smoothed_rate(long_views, terminals, LONG_VIEW_PRIOR, 3.0))
+    np.testing.assert_array_equal(table[:, 2], np.tanh(preferences / 4))
+    np.testing.assert_array_equal(table[:, 3], np.log1p(terminals) / 3)
+    np.testing.assert_array_equal(table[:, 4], 1 / (1 + np.log1p(np.maximum(NOW - last_times, 0) / 60)))
+    np.testing.assert_array_equal(table[:, 5], terminals)
+
+
+def some_durations(draws: np.random.Generator, count: int) -> FloatArray:
+    durations = draws.exponential(30, count).astype(np.float32)
+    durations[draws.random(count) < 0.3] = np.nan
+    return durations
+
+
+@pytest.mark.parametrize("people", ["one", "each their own"])
+@given(seed=SEEDS, count=st.integers(0, 30))
+def test_columns_of_a_pair_are_those_of_plain_numpy(people: str, seed: int, count: int) -> None:
+    draws = np.random.default_rng(seed)
+    categories, creators, latest = (draws.normal(size=(5, width)) for width in (6, 6, 3))
+    rows = draws.integers(0, 5, (3, count))
+    num_people = 1 if people == "one" else count
+    terminals, moments = draws.exponential(9, num_people), NOW + draws.random(num_people)
+    own_rates = draws.normal(size=(2, num_people)).astype(np.float32)
+    durations, uploads = some_durations(draws, count), NOW - draws.normal(999, 9_999, count)
+    num_tags, uses = draws.integers(0, 20, (2, count))
+    members = draws.random((3, count)) < 0.5
+    same = draws.integers(-1, 2, count).astype(np.float32)
+
+    columns = pair_columns(
+        (categories, rows[0]),
+        (creators, rows[1]),
+        (latest, rows[2]),
+        terminals,
+        (members[0], members[1], members[2]),
+        (own_rates[0], own_rates[1]),
+        durations,
+        uploads,
+        num_tags,
+        uses,
+        moments,
+        same,
+    )
+
+    known = np.isfinite(durations)
+    log_durations = np.where(known, np.log1p(durations) / 3 - 1, 0)
+    category, creator = categories[rows[0]], creators[rows[1]]
+    expected = np.column_stack(
+        [
+            category[:, 5] / np.maximum(terminals, 1),
+            category[:, :5],
+            creator[:, :5],
+            members.T,
+            log_durations,
+            known,
+            log_durations * own_rates[0],
+            log_durations * own_rates[1],
+            np.log1p(np.maximum(moments - uploads, 0) / 3_600) / 6,
+            np.minimum(num_tags, 10) / 5,
+            same,
+            latest[rows[2]],
+            np.log1p(uses) / 4,
+        ]
+    )
+    assert expected.shape == (count, len(PAIR_DENSE_FEATURES))
+    np.testing.assert_array_equal(columns, expected.astype(np.float32))
