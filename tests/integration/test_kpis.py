@@ -11,7 +11,7 @@ from messages.codec import MalformedMessageError
 from messages.examples import HEAD_INDEX, ExampleBatch, LabelKind
 from messages.features import FeatureBatch
 from messages.identifiers import key_of
-from monitoring.event_rows import bag_group_reader, log_age_reader
+from monitoring.event_rows import CHANCE_UNIT, bag_group_reader, log_age_reader
 from monitoring.kpi_report import DayReport, date_of, day_of, day_report, retention
 from monitoring.kpis import Kpis, KpiSettings
 from tests.unit.monitoring.event_log import START, LoggedEvent, content_ages, message_of, random_log
@@ -76,7 +76,7 @@ def reference(log: list[LoggedEvent], day: int, known_creators: set[int]) -> Day
         effective_categories=math.exp(-sum(s * math.log(s) for s in shares)) if shares else math.nan,
         fresh_share=ratio(sum(age <= 86_400 for age in ages), len(ages)),
         content_age=ratio(sum(ages), len(ages)),
-        calibration=ratio(sum(event.chance for event in asked), engaged),
+        calibration=ratio(sum(round(event.chance * CHANCE_UNIT) for event in asked) / CHANCE_UNIT, engaged),
     )
 
 
