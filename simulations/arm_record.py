@@ -67,6 +67,13 @@ class ArmRecord:
         self.slates.append((viewer.moment, count, num_viewed))
         self.num_interactions += count
 
+    def share_of_topics(self, count: int) -> DoubleArray:
+        """Return the share of the first `count` topics in what was shown, float64 [bins], NaN where nothing
+        was."""
+        with np.errstate(invalid="ignore"):
+            shares: DoubleArray = self.topics_shown[:, :count].sum(axis=1) / self.topics_shown.sum(axis=1)
+        return shares
+
     def wants_regret(self) -> bool:
         return len(self.slates) % _REGRET_EVERY == 0
 

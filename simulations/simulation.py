@@ -50,7 +50,13 @@ class SimulationResult:
 
     def curve(self, name: str, quantity: str) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
         """Return hours, the mean over seeds, and its standard error (0 for one seed), float64 [bins]."""
-        curves = np.array([records[name].curves()[quantity] for records in self.records])
+        return self.curve_of(name, lambda record: record.curves()[quantity])
+
+    def curve_of(
+        self, name: str, measure: Callable[[ArmRecord], DoubleArray]
+    ) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
+        """Return the same of any measure that gives a value a bin, NaN where nothing is known."""
+        curves = np.array([measure(records[name]) for records in self.records])
         known = np.isfinite(curves)
         count = known.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -103,9 +109,7 @@ class SimulationResult:
                 lambda record: recovery_interactions(record, hours)
             )
         if dynamics.uploaded_later:
-            measures["new_good_reached"] = self._against_oracle(
-                lambda record, oracle, world: new_good_reached(record, oracle, self.preset, world)
-            )
+            measures["new_good_reached"] = self.new_good()
         if dynamics.suppressed_topics:
             measures["suppressed_regained"] = self._against_oracle(suppressed_regained)
         if WITHOUT_BOTS in self.records[0]:
@@ -115,6 +119,12 @@ class SimulationResult:
             ]
             measures["bot_effect"] = {"online": Estimate.of(effects)}
         return measures
+
+    def new_good(self) -> dict[str, Estimate]:
+        """Return the share of new good contents that came to their due, by policy."""
+        return self._against_oracle(
+            lambda record, oracle, world: new_good_reached(record, oracle, self.preset, world)
+        )
 
     def _against_oracle(self, measure: Callable[[ArmRecord, ArmRecord, World], float]) -> dict[str, Estimate]:
         pairs = list(zip(self.records, self.worlds, strict=True))

@@ -16,7 +16,8 @@ from simulations.presets import Preset
 from simulations.world import World
 
 _LEVEL_BEFORE = 1_500
-_LEVEL_WINDOW = 300
+LEVEL_WINDOW = 300
+"""Interactions in a row that must reach the level of before: no recovery is measured as shorter."""
 _RECOVERED = 0.9
 _REACHED = 0.8
 _NEW_IMPRESSIONS = 200
@@ -88,8 +89,8 @@ def recovery_interactions(record: ArmRecord, jump_hours: Sequence[float]) -> flo
 
 def _first_back(shown: np.ndarray, viewed: np.ndarray, level: float) -> float:
     total_shown, total_viewed = np.cumsum(shown), np.cumsum(viewed)
-    starts = np.searchsorted(total_shown, total_shown - _LEVEL_WINDOW, side="right") - 1
-    full = total_shown >= _LEVEL_WINDOW
+    starts = np.searchsorted(total_shown, total_shown - LEVEL_WINDOW, side="right") - 1
+    full = total_shown >= LEVEL_WINDOW
     earlier_shown = np.where(starts >= 0, total_shown[starts], 0)
     earlier_viewed = np.where(starts >= 0, total_viewed[starts], 0)
     shares = (total_viewed - earlier_viewed) / np.maximum(total_shown - earlier_shown, 1)

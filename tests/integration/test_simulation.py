@@ -14,6 +14,7 @@ from simulations.presets import PRESETS
 from simulations.simulated_feeds import feed_of, names_of
 from simulations.simulation import SYSTEM_SETTINGS, SimulationResult, simulate
 from simulations.simulation_measures import Estimate, recovery_interactions
+from simulations.simulation_plots import save_simulation_plots
 from simulations.tag_likes import TagLikesFeed
 from simulations.world import World
 
@@ -83,6 +84,16 @@ def test_bots_are_not_counted_and_their_effect_is_measured() -> None:
     assert result.report()["bot_effect"]["online"] is not None
     num_honest = 100 - result.worlds[0].num_bots
     assert not result.records[0]["online"].visited[:, num_honest:].any()
+
+
+def test_pictures_show_what_a_world_was_made_for(cheap: SimulationResult, tmp_path: Path) -> None:
+    cold = PRESETS["cold-start"].with_size(people=24).model_copy(update={"hours": 10.0})
+    of_cold = simulate(cold, against=["popular"])
+    pictures = save_simulation_plots(of_cold, tmp_path / "cold-start")
+    assert {"suppressed.png", "engagement.png"} <= set(pictures)
+    assert "recovery.png" in save_simulation_plots(cheap, tmp_path / "drift")
+    held, free = np.split(of_cold.curve_of("oracle", lambda record: record.share_of_topics(2))[1], [38])
+    assert np.nanmean(held) < np.nanmean(free)
 
 
 def test_frozen_stands_for_three_intervals_and_unknown_names_are_refused() -> None:
