@@ -7,12 +7,12 @@ once, and of the features that have few values in a request, the rows of each va
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Protocol
 
 import numpy as np
 from numba import njit
 
-from learners.features.content_features import duration_buckets
 from learners.features.content_ids import content_language_keys, crossed, duration_bucket_keys
 from learners.features.request_features import RequestFeatures
 from learners.features.schema import (
@@ -22,12 +22,16 @@ from learners.features.schema import (
     CONTENT_ID_FEATURES,
     CONTEXT_SLOT,
     ID_FEATURES,
+    RETRIEVAL_SLOT,
+    SHARED_BAG_FEATURES,
+    SHARED_ID_FEATURES,
+    USER_SLOT,
 )
 from learners.key_sets import first_of_each
-from learners.model_inputs import InputLayout, LookedUpRows, LookupRows, shared_rows
+from learners.model_inputs import InputLayout, LookupRows, UserInputs
 from learners.online_scaling import NUM_SCALED, Scaling
 from messages.arrays import FloatArray, IdArray, IntArray
-from messages.features import IdBags
+from messages.features import FeatureBatch, IdBags
 
 KINDS: tuple[tuple[str, ...], ...] = (
     ("category", "surface_category"),
@@ -95,53 +99,77 @@ def gather_request(
         slot = BAG_FEATURES[feature]
         lookup.copy_means(slot, getattr(contents, feature), own, column)
         column += layout.dimensions[slot]
-    user_dense = np.empty_like(person.dense)
+    shared = _shared(person, lookup, layout)
     first = 0
     for numbers, into, start in (
-        (person.dense, user_dense, 0),
+        (person.dense, shared, layout.shared_width - person.dense.shape[1]),
         (features.pair, own, column),
         (features.counters, own, column + features.pair.shape[1]),
     ):
         end = first + numbers.shape[1]
         _scale(numbers, scaling.shift[first:end], scaling.factor[first:end], scaling.bound, into, start)
         first = end
-    shared = np.concatenate([*shared_rows(LookedUpRows(person, lookup)), user_dense], axis=1)
-    kind_rows, kinds = _kinds(features, lookup)
-    return RequestInputs(shared, own, kind_rows, kinds)
+    return RequestInputs(shared, own, *_kinds(features, lookup, layout))
 
 
-def _kinds(features: RequestFeatures, lookup: LookupRows) -> tuple[list[FloatArray], IntArray]:
-    contents, surface = features.contents, features.person.ids["surface"]
+def gather_tower(person: FeatureBatch, lookup: CandidateRows, layout: InputLayout) -> UserInputs:
+    """Look up what `model_inputs.gather_user_inputs` does, of one person in fewer steps."""
+    user, taste = layout.dimensions[USER_SLOT], layout.dimensions[CATEGORY_SLOT]
+    history = np.empty((1, layout.dimensions[RETRIEVAL_SLOT]), dtype=np.float32)
+    lookup.copy_means(RETRIEVAL_SLOT, person.bags["history"], history, 0)
+    shared = np.empty((1, user + taste), dtype=np.float32)
+    shared[:, :user] = lookup.rows(USER_SLOT, person.ids["user"])
+    lookup.copy_means(CATEGORY_SLOT, person.bags["preferred_categories"], shared, user)
+    return UserInputs(history[:, :-1], shared)
+
+
+def _shared(person: FeatureBatch, lookup: CandidateRows, layout: InputLayout) -> FloatArray:
+    """Look up the person's and the moment's rows, side by side in float32 [1, S]; room for the numbers comes
+    last."""
+    shared = np.empty((1, layout.shared_width), dtype=np.float32)
+    for slot, names in groupby(SHARED_ID_FEATURES, ID_FEATURES.__getitem__):
+        features = tuple(names)
+        ids = np.concatenate([person.ids[feature] for feature in features])
+        columns = slice(layout.row_columns(features[0]).start, layout.row_columns(features[-1]).stop)
+        shared[0, columns] = lookup.rows(slot, ids).ravel()
+    for feature in SHARED_BAG_FEATURES:
+        column = layout.row_columns(feature).start
+        lookup.copy_means(BAG_FEATURES[feature], person.bags[feature], shared, column)
+    return shared
+
+
+def _kinds(
+    features: RequestFeatures, lookup: CandidateRows, layout: InputLayout
+) -> tuple[list[FloatArray], IntArray]:
+    contents = features.contents
     kinds = np.empty((len(features), len(KINDS)), dtype=np.int64)
-    categories = _number_values(contents.category_keys, kinds[:, 0], 0)
-    firsts = first_of_each(duration_buckets(contents.durations).view(np.uint64), kinds[:, 1], len(categories))
-    buckets = duration_bucket_keys(contents.durations[firsts])
-    languages = _number_values(contents.language_keys, kinds[:, 2], len(categories) + len(buckets))
-    in_context = lookup.rows(
-        CONTEXT_SLOT,
-        np.concatenate(
-            [
-                crossed(surface, categories),
-                buckets,
-                crossed(surface, buckets),
-                content_language_keys(languages),
-            ]
-        ),
-    )
-    ends = np.cumsum([len(categories), len(buckets), len(buckets)])
-    on_category, of_bucket, on_bucket, of_language = np.split(in_context, ends)
-    return [
-        np.concatenate([lookup.rows(CATEGORY_SLOT, categories), on_category], axis=1),
-        np.concatenate([of_bucket, on_bucket], axis=1),
-        of_language,
-    ], kinds
+    category_keys, language_keys = contents.category_keys, contents.language_keys
+    buckets = duration_bucket_keys(contents.durations)
+    of_category, of_bucket, of_language = _number_columns(category_keys, buckets, language_keys, kinds)
+    categories, buckets = category_keys[of_category], buckets[of_bucket]
+    on_surface = crossed(features.person.ids["surface"], np.concatenate([categories, buckets]))
+    languages = content_language_keys(language_keys[of_language])
+    in_context = lookup.rows(CONTEXT_SLOT, np.concatenate([on_surface, buckets, languages]))
+    width, num_categories, num_buckets = in_context.shape[1], len(categories), len(buckets)
+    num_on_surface = num_categories + num_buckets
+    category_width = layout.dimensions[CATEGORY_SLOT]
+    category_rows = np.empty((num_categories, category_width + width), dtype=np.float32)
+    lookup.copy_rows(CATEGORY_SLOT, categories, category_rows, 0)
+    category_rows[:, category_width:] = in_context[:num_categories]
+    bucket_rows = np.empty((num_buckets, 2 * width), dtype=np.float32)
+    bucket_rows[:, :width] = in_context[num_on_surface : num_on_surface + num_buckets]
+    bucket_rows[:, width:] = in_context[num_categories:num_on_surface]
+    return [category_rows, bucket_rows, in_context[num_on_surface + num_buckets :]], kinds
 
 
-def _number_values(keys: IdArray, numbers: IntArray, first: int) -> IdArray:
-    """Return the different keys, in the order in which they come, and write into `numbers` which of them each
-    is, counted from `first`."""
-    different: IdArray = keys[first_of_each(keys, numbers, first)]
-    return different
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _number_columns(categories: Any, buckets: Any, languages: Any, kinds: Any) -> Any:
+    """Number the different values of three columns, uint64 [n], into those of `kinds`, counted on from one to
+    the next; return where each value comes first, by column."""
+    of_category = first_of_each(categories, kinds[:, 0], 0)
+    of_bucket = first_of_each(buckets, kinds[:, 1], len(of_category))
+    of_language = first_of_each(languages, kinds[:, 2], len(of_category) + len(of_bucket))
+    return of_category, of_bucket, of_language
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -88,20 +88,19 @@ def _laid_out(weight: FloatArray) -> FloatArray:
 def _finish_first(first: Any, bias: Any, by_kind: Any, kinds: Any, hidden: Any, wide: Any) -> None:
     """Add the bias and what each row's kinds give, and part the sums: hidden units, and the wide part.
 
-    first: [n, H + K], overwritten. by_kind: [u, H + K]. kinds: [n, k], rows of `by_kind`. hidden: [n, H].
+    first: [n, H + K]. by_kind: [u, H + K]. kinds: [n, 3], rows of `by_kind`. hidden: [n, H].
     wide: [n, K]. A NaN stays one: it says that the model has no answer.
     """
     width = hidden.shape[1]
     for row in range(len(first)):
-        for kind in range(kinds.shape[1]):
-            value = kinds[row, kind]
-            for column in range(len(bias)):
-                first[row, column] += by_kind[value, column]
+        one, other, last = kinds[row]
         for column in range(width):
-            unit = first[row, column] + bias[column]
+            unit = first[row, column] + by_kind[one, column] + by_kind[other, column] + by_kind[last, column]
+            unit += bias[column]
             hidden[row, column] = np.float32(0) if unit < 0 else unit
         for column in range(width, len(bias)):
-            wide[row, column - width] = first[row, column] + bias[column]
+            unit = first[row, column] + by_kind[one, column] + by_kind[other, column] + by_kind[last, column]
+            wide[row, column - width] = unit + bias[column]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

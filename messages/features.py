@@ -36,7 +36,9 @@ class IdBags:
     @classmethod
     def repeated(cls, ids: IdArray, times: int) -> IdBags:
         """Give every one of `times` rows the same bag (one person's history beside each candidate)."""
-        return cls(np.tile(ids, times), np.arange(times + 1, dtype=np.int64) * len(ids))
+        return cls(
+            np.repeat(ids[np.newaxis], times, axis=0).ravel(), np.arange(times + 1, dtype=np.int64) * len(ids)
+        )
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -9,9 +9,9 @@ import numpy as np
 
 from learners.features.assembly import assemble_request, assemble_tower
 from learners.features.request_features import RequestFeatures
-from learners.model_inputs import InputLayout, gather_user_inputs
+from learners.model_inputs import InputLayout
 from learners.online_scaling import scaling_of
-from learners.request_inputs import gather_request
+from learners.request_inputs import gather_request, gather_tower
 from learners.request_network import RequestNetwork
 from learners.retrieval_model import user_vector
 from messages.arrays import FloatArray
@@ -59,8 +59,8 @@ class LearnedModel:
         )
 
     def query(self, request: RankingRequest) -> FloatArray:
-        person = assemble_tower(request.state)
-        vectors = user_vector(self._replica.dense, gather_user_inputs(person, request.rows))
+        inputs = gather_tower(assemble_tower(request.state), request.rows, self._layout)
+        vectors = user_vector(self._replica.dense, inputs)
         query: FloatArray = vectors[0]
         return query
 

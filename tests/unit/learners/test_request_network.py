@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from learners.features.assembly import assemble_request
 from learners.features.request_features import RequestFeatures
-from learners.model_inputs import InputLayout, gather_inputs, mean_pooled
+from learners.model_inputs import InputLayout, gather_inputs, gather_user_inputs, mean_pooled
 from learners.online_scaling import ScalingMethod, scaling_of
 from learners.ranking_model import RankingModelSettings, initial_dense_weights, score, slot_dimensions
-from learners.request_inputs import gather_request
+from learners.request_inputs import gather_request, gather_tower
 from learners.request_network import RequestNetwork
 from learners.user_state import UserState
 from learners.watch_outcome import ContentTraits
@@ -109,6 +109,16 @@ def test_a_request_is_scored_as_the_model_is_defined(
     assert served.dtype == np.float32
     assert served.shape == (len(numbers), len(OUTPUTS))
     np.testing.assert_allclose(served, defined, rtol=1e-5, atol=1e-5)
+
+
+@given(watched=st.lists(st.integers(0, 200), max_size=30))
+def test_the_person_enters_the_tower_as_the_model_is_defined(watched: list[int]) -> None:
+    person = request([1], watched, "home").person
+
+    served, defined = gather_tower(person, HashedRows(), LAYOUT), gather_user_inputs(person, HashedRows())
+
+    np.testing.assert_allclose(served.history, defined.history, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(served.shared, defined.shared, rtol=1e-6, atol=1e-7)
 
 
 def test_later_requests_do_not_change_what_earlier_ones_were_answered() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.features.content_features import group_columns, pair_columns
+from learners.features.content_ids import crossed
 from learners.features.counter_features import counter_features
 from learners.features.rates import smoothed_rate
 from learners.features.schema import (
@@ -18,6 +19,7 @@ from learners.features.schema import (
     PAIR_DENSE_FEATURES,
 )
 from messages.arrays import DoubleArray, FloatArray
+from messages.identifiers import MISSING_KEY, mix
 from messages.updates import COUNTER_TOTALS, DECAYED_COUNTERS, HALF_LIVES, CounterRows
 
 NOW = 1_650_000_000.0
@@ -170,3 +172,18 @@ def test_columns_of_a_pair_are_those_of_plain_numpy(people: str, seed: int, coun
     )
     assert expected.shape == (count, len(PAIR_DENSE_FEATURES))
     np.testing.assert_array_equal(columns, expected.astype(np.float32))
+
+
+@given(
+    keys=st.lists(st.one_of(st.just(MISSING_KEY), st.integers(0, 2**64 - 1)), max_size=20),
+    key=st.one_of(st.just(MISSING_KEY), st.integers(0, 2**64 - 1)),
+)
+def test_a_pair_of_keys_is_mixed_into_one(keys: list[int], key: int) -> None:
+    column = np.array(keys, dtype=np.uint64)
+
+    mixed = mix(np.uint64(key) ^ mix(column))
+
+    missing = (column == MISSING_KEY) | (key == MISSING_KEY)
+    expected = np.where(missing, np.uint64(MISSING_KEY), mixed)
+    np.testing.assert_array_equal(crossed(key, column), expected)
+    np.testing.assert_array_equal(crossed(np.full(len(keys), key, dtype=np.uint64), column), expected)
