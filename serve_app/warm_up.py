@@ -35,7 +35,7 @@ class _Stored:
 
 
 def warm_up_ranking() -> None:
-    """Rank a few contents once."""
+    """Rank a few contents once, and let the observers see it."""
     training = TrainingSettings()
     replica = ModelReplica("warm-up", model_plan(training, 1).settings.slots, RETRIEVAL_SLOT, content_vectors)
     contents = [
@@ -61,4 +61,5 @@ def warm_up_ranking() -> None:
     request = PersonHydrator(replica).hydrate(
         FeedRequest("warm-up", 2), _Stored(), _NOW, np.random.default_rng(0)
     )
-    build_pipeline(PipelineSettings(), replica, LearnedModel(replica)).rank(request)
+    pipeline = build_pipeline(PipelineSettings(), replica, LearnedModel(replica))
+    pipeline.observe(request, pipeline.rank(request))

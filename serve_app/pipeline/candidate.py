@@ -117,10 +117,11 @@ class ScoredCandidates:
     def __len__(self) -> int:
         return len(self.candidates)
 
-    def take(self, which: IntArray) -> ScoredCandidates:
+    def take(self, which: IntArray, contents: ContentColumns | None = None) -> ScoredCandidates:
+        """Return some of them. contents: their facts where those are known better, by name."""
         return ScoredCandidates(
             self.candidates.take(which),
-            self.contents.take(which),
+            self.contents.take(which) if contents is None else contents,
             self.counters.take(which),
             self.features.take(which),
             self.probabilities[which],

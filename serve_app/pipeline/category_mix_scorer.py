@@ -12,6 +12,7 @@ from messages.identifiers import MISSING_KEY
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.ranking_request import RankingRequest
+from serve_app.pipeline.score_spread import deviation_of
 
 
 class CategoryMixSettings(BaseModel):
@@ -50,10 +51,11 @@ class CategoryMixScorer:
         counts = np.bincount(numbers)
         excess = np.clip((counts / len(shown) - settings.max_share) / (1 - settings.max_share), 0.0, None)
         excess[categories == MISSING_KEY] = 0.0
-        known = scored.scores[np.isfinite(scored.scores)] if excess.any() else scored.scores[:0]
-        if not len(known):
+        if not excess.any():
             return scored
         losses = np.zeros(len(scored))
         for category, lost in zip(categories[excess > 0], excess[excess > 0], strict=True):
             losses[scored.contents.category_keys == category] = lost
-        return replace(scored, scores=scored.scores - settings.strength * float(known.std()) * losses)
+        return replace(
+            scored, scores=scored.scores - settings.strength * deviation_of(scored.scores) * losses
+        )

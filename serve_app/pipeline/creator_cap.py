@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numba import njit
+
+from learners.key_sets import numbered
 from messages.arrays import BoolArray, IdArray, IntArray
 from messages.identifiers import MISSING_KEY
+
+_OPEN, _LEFT, _LIMIT = 0, 1, 2
 
 
 class CreatorCap:
@@ -16,46 +22,77 @@ class CreatorCap:
     """
 
     def __init__(self, creator_keys: IdArray, limit: int) -> None:
-        self._creator_keys = creator_keys
-        self._limit = limit
-        self._placed = np.zeros(len(creator_keys), dtype=np.bool_)
-        self._open = np.ones(len(creator_keys), dtype=np.bool_)
-        self._num_open = len(creator_keys)
-        self._num_left = len(creator_keys)
-        self._counts: dict[int, int] = {}
+        count = len(creator_keys)
+        creators, firsts = numbered(creator_keys)
+        creators[creator_keys == MISSING_KEY] = -1
+        self._state = (
+            np.zeros(count, dtype=np.bool_),
+            np.ones(count, dtype=np.bool_),
+            creators,
+            np.zeros(len(firsts), dtype=np.int64),
+            np.array([count, count, limit], dtype=np.int64),
+        )
 
     @property
     def open(self) -> BoolArray:
         """bool [n]; a view that `place` changes."""
-        return self._open
+        return self._state[1]
 
     @property
     def num_open(self) -> int:
-        return self._num_open
+        return int(self._state[4][_OPEN])
 
     def first_open(self, order: IntArray) -> int:
-        """Return the first open position in `order`, which must hold one."""
-        start, length = 0, 32  # it mostly stands near the front: a look at all costs more
-        while True:
-            part = order[start : start + length]
-            at = int(self._open[part].argmax())
-            if self._open[part[at]]:
-                return int(part[at])
-            start, length = start + length, 4 * length
+        """Return the first open position in `order`, -1 where it holds none."""
+        return int(_first_open(self.open, order))
 
     def place(self, position: int) -> None:
         """Take the content at `position`, which must be open, for the next place."""
-        self._placed[position] = True
-        self._open[position] = False
-        self._num_open -= 1
-        self._num_left -= 1
-        creator = int(self._creator_keys[position])
-        if self._limit and creator != MISSING_KEY:
-            count = self._counts[creator] = self._counts.get(creator, 0) + 1
-            if count >= self._limit:
-                self._open[self._creator_keys == self._creator_keys[position]] = False
-                self._num_open = int(np.count_nonzero(self._open))
-        if self._num_open == 0 and self._num_left:
-            self._open = ~self._placed
-            self._num_open = self._num_left
-            self._limit = 0
+        _place(self._state, position)
+
+    def follow(self, order: IntArray, places: IntArray, num_open: IntArray) -> int:
+        """Fill places one after the other with the first open position in `order`, and write how many were
+        open to each; int64 [k] both. Return how many were filled: less than k where `order` had none left."""
+        return int(_follow(self._state, order, places, num_open))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _first_open(is_open: Any, order: Any) -> Any:
+    for position in order:
+        if is_open[position]:
+            return position
+    return -1
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _place(state: Any, position: Any) -> None:
+    placed, is_open, creators, counts, numbers = state
+    placed[position] = True
+    is_open[position] = False
+    numbers[_OPEN] -= 1
+    numbers[_LEFT] -= 1
+    creator = creators[position]
+    if numbers[_LIMIT] > 0 and creator >= 0:
+        counts[creator] += 1
+        if counts[creator] >= numbers[_LIMIT]:
+            for other in range(len(creators)):
+                if creators[other] == creator and is_open[other]:
+                    is_open[other] = False
+                    numbers[_OPEN] -= 1
+    if numbers[_OPEN] == 0 and numbers[_LEFT] > 0:
+        is_open[:] = ~placed
+        numbers[_OPEN] = numbers[_LEFT]
+        numbers[_LIMIT] = 0
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _follow(state: Any, order: Any, places: Any, num_open: Any) -> Any:
+    is_open, numbers = state[1], state[4]
+    for place in range(len(places)):
+        position = _first_open(is_open, order)
+        if position < 0:
+            return place
+        places[place] = position
+        num_open[place] = numbers[_OPEN]
+        _place(state, position)
+    return len(places)

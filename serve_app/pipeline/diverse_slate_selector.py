@@ -11,6 +11,7 @@ from messages.identifiers import MISSING_KEY
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.greedy_slate import greedy_slate
+from serve_app.pipeline.score_spread import deviation_of
 from serve_app.pipeline.top_score_selector import SlateSettings, by_falling_score
 
 
@@ -59,7 +60,7 @@ class DiverseSlateSelector:
         """Return positions in the window, int64 [count], in the order in which they are worth placing."""
         quality = self._settings.quality
         scores = scored.scores[window]
-        rewards = quality * (scores - scores.mean()) / (scores.std() + 1e-12)
+        rewards = quality * (scores - scores.mean()) / (deviation_of(scores) + 1e-12)
         return greedy_slate(
             rewards,
             self._replica.state.index.vectors(scored.candidates.rows[window])[:, :-1],

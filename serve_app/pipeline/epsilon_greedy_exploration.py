@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -41,17 +43,33 @@ class EpsilonGreedyExploration:
             return Slate(order, np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.bool_))
         cap = CreatorCap(scored.candidates.creator_keys, self._max_per_creator)
         drawn = request.generator.random(count) < self._epsilon
-        places = np.empty(count, dtype=np.int64)
-        propensities = np.empty(count, dtype=np.float32)
+        places, num_open = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
         explored = np.zeros(count, dtype=np.bool_)
-        for place in range(count):
-            # What was drawn may have taken the places of those in the order: the next by score come in.
-            preferred = order if cap.open[order].any() else by_falling_score(scored.scores)
-            greedy = chosen = cap.first_open(preferred)
-            if drawn[place]:
-                chosen = int(request.generator.choice(np.flatnonzero(cap.open)))
-                explored[place] = chosen != greedy
-            places[place] = chosen
-            propensities[place] = (1 - self._epsilon) * (chosen == greedy) + self._epsilon / cap.num_open
-            cap.place(chosen)
-        return Slate(places, propensities, explored)
+        for start, end in pairwise([-1, *np.flatnonzero(drawn).tolist(), count]):
+            self._follow(cap, scored, order, places[start + 1 : end], num_open[start + 1 : end])
+            if end < count:
+                num_open[end] = cap.num_open
+                places[end] = request.generator.choice(np.flatnonzero(cap.open))
+                explored[end] = places[end] != _greedy(cap, scored, order)
+                cap.place(places[end])
+        propensities = (1 - self._epsilon) * ~explored + self._epsilon / num_open
+        return Slate(places, propensities.astype(np.float32), explored)
+
+    def _follow(
+        self, cap: CreatorCap, scored: ScoredCandidates, order: IntArray, places: IntArray, num_open: IntArray
+    ) -> None:
+        """Fill places without a draw. What was drawn may have taken those of the order, or closed them by
+        their creator: then the next by score comes in."""
+        filled = 0
+        while filled < len(places):
+            num_followed = cap.follow(order, places[filled:], num_open[filled:])
+            if not num_followed:
+                part = slice(filled, filled + 1)
+                num_followed = cap.follow(by_falling_score(scored.scores), places[part], num_open[part])
+            filled += num_followed
+
+
+def _greedy(cap: CreatorCap, scored: ScoredCandidates, order: IntArray) -> int:
+    """Return what the place would hold without a draw."""
+    first = cap.first_open(order)
+    return first if first >= 0 else cap.first_open(by_falling_score(scored.scores))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from learners.key_sets import numbered
+from learners.key_sets import KeySet, numbered
 from messages.arrays import DoubleArray, IdArray
 from messages.identifiers import MISSING_KEY
 
@@ -121,5 +121,5 @@ def _looked_up(keys: IdArray, values: DoubleArray, wanted: IdArray) -> DoubleArr
     """Return the value of each wanted key, float64 [n], 0 where there is none. keys: rising."""
     if not len(keys):
         return np.zeros(len(wanted))
-    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[places] == wanted, values[places], 0.0)
+    places = KeySet(keys).places(wanted)
+    return np.where(places < 0, 0.0, values[places])

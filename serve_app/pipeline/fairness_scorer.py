@@ -11,6 +11,7 @@ from messages.arrays import IdArray
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.exposure_prices import ExposurePrices
 from serve_app.pipeline.ranking_request import RankingRequest
+from serve_app.pipeline.score_spread import deviation_of
 
 
 class FairnessSettings(BaseModel):
@@ -57,8 +58,7 @@ class FairnessScorer:
         self._creators = prices(0.0, settings.max_creator_share)
 
     def score(self, _request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
-        known = scored.scores[np.isfinite(scored.scores)]
-        deviation = float(known.std()) if len(known) else 0.0
+        deviation = deviation_of(scored.scores)
         moves = self._categories.adjustments(scored.contents.category_keys)
         moves = moves + self._creators.adjustments(scored.contents.creator_keys)
         return replace(scored, scores=scored.scores + deviation * moves)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -102,8 +102,7 @@ class RankingPipeline:
             return RankedSlate(None, [], np.empty(0, dtype=np.float32), np.empty(0, dtype=np.bool_), trace)
         scored, steps = self._score(request, candidates, trace)
         selected, slate = self._select(request, scored, trace)
-        shown = scored.take(slate.order)
-        shown = replace(shown, contents=self._replica.contents(shown.candidates.rows))
+        shown = scored.take(slate.order, self._replica.contents(scored.candidates.rows[slate.order]))
         names = [self._sources[code].name for code in shown.candidates.source_codes]
         explanation = None
         if request.explain:

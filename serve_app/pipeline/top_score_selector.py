@@ -32,9 +32,7 @@ class TopScoreSelector:
             return order[:count]
         cap = CreatorCap(scored.candidates.creator_keys, self._max_per_creator)
         chosen = np.empty(min(count, len(order)), dtype=np.int64)
-        for place in range(len(chosen)):
-            chosen[place] = cap.first_open(order)
-            cap.place(int(chosen[place]))
+        cap.follow(order, chosen, np.empty_like(chosen))
         return chosen
 
 

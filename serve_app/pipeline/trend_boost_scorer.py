@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
+from messages.arrays import DoubleArray
 from messages.updates import DECAYED_COUNTERS, HALF_LIVES
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.ranking_request import RankingRequest
@@ -14,6 +17,7 @@ from serve_app.pipeline.trend_forecaster import TrendForecaster, TrendForecastSe
 
 _ENGAGED = DECAYED_COUNTERS.index("engaged")
 _PRIOR_ENGAGEMENTS = 20.0
+_SHORTEST, _LONGEST = HALF_LIVES[0], HALF_LIVES[-1]
 
 
 class TrendBoostSettings(BaseModel):
@@ -42,15 +46,7 @@ class TrendBoostScorer:
 
     def score(self, request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
         counters = scored.counters
-        elapsed = np.maximum(request.now - counters.times, 0.0)
-        half_lives = np.array([HALF_LIVES[0], HALF_LIVES[-1]])
-        engaged = counters.decayed[:, [0, -1], _ENGAGED] * np.exp2(-elapsed[:, None] / half_lives)
-        # A decayed sum of a steady stream is its rate * half-life / ln 2: so this ratio is 1 for a steady one
-        # and half_lives[1] / half_lives[0] for one that began just now.
-        longest = (engaged[:, 1] + _PRIOR_ENGAGEMENTS) / half_lives[1]
-        prior = _PRIOR_ENGAGEMENTS * half_lives[0] / half_lives[1]
-        ratio = (engaged[:, 0] + prior) / half_lives[0] / longest
-        trend = np.clip((ratio - 1) / (half_lives[1] / half_lives[0] - 1), 0.0, 1.0)
+        trend = share_of_new(counters.decayed, counters.times, request.now)
         if self._forecaster is not None:
             trend = np.maximum(trend, self._forecaster.factors(scored.candidates.content_keys))
         return replace(scored, scores=scored.scores * (1 + self._beta * trend * (scored.scores > 0)))
@@ -60,3 +56,26 @@ class TrendBoostScorer:
     ) -> None:
         if self._forecaster is not None:
             self._forecaster.look(request.now)
+
+
+def share_of_new(decayed: DoubleArray, times: DoubleArray, now: float) -> DoubleArray:
+    """Return how much of each content's engagement is new, in [0, 1], float64 [n].
+
+    decayed: float64 [n, H, D], as of `times`, float64 [n]. now: epoch seconds.
+    """
+    share = np.empty(len(times))
+    _put_share_of_new(decayed, times, now, share)
+    return share
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _put_share_of_new(decayed: Any, times: Any, now: Any, share: Any) -> None:
+    for row in range(len(share)):
+        elapsed = max(now - times[row], 0.0)
+        lately = decayed[row, 0, _ENGAGED] * 2.0 ** (-elapsed / _SHORTEST)
+        before = decayed[row, -1, _ENGAGED] * 2.0 ** (-elapsed / _LONGEST)
+        # A decayed sum of a steady stream is its rate * half-life / ln 2: so this ratio is 1 for a steady one
+        # and longest / shortest for one that began just now.
+        ratio = (lately + _PRIOR_ENGAGEMENTS * _SHORTEST / _LONGEST) / _SHORTEST
+        ratio /= (before + _PRIOR_ENGAGEMENTS) / _LONGEST
+        share[row] = min(max((ratio - 1) / (_LONGEST / _SHORTEST - 1), 0.0), 1.0)

@@ -10,6 +10,7 @@ from messages.updates import COUNTER_TOTAL_INDEX
 from serve_app.pipeline.candidate import ScoredCandidates, Slate
 from serve_app.pipeline.creator_cap import CreatorCap
 from serve_app.pipeline.ranking_request import RankingRequest
+from serve_app.pipeline.score_spread import deviation_of
 from serve_app.pipeline.top_score_selector import by_falling_score
 
 _WATCHINGS = [COUNTER_TOTAL_INDEX["views"], COUNTER_TOTAL_INDEX["skips"]]
@@ -62,8 +63,7 @@ class UcbExploration:
     def upper_bounds(self, scored: ScoredCandidates) -> DoubleArray:
         """Return score and bonus, float64 [n]; NaN where the model has no answer."""
         watchings = scored.counters.totals[:, _WATCHINGS].sum(axis=1) + 1.0
-        known = scored.scores[np.isfinite(scored.scores)]
-        deviation = float(known.std()) if len(known) else 0.0
+        deviation = deviation_of(scored.scores)
         bonus = np.sqrt(np.log(watchings.sum()) / watchings)
         bounds: DoubleArray = scored.scores + self._settings.confidence * deviation * bonus
         return bounds

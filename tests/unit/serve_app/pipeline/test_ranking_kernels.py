@@ -1,0 +1,88 @@
+"""The compiled steps of stages do what their readable definitions say."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messages.arrays import IntArray
+from messages.identifiers import MISSING_KEY
+from messages.updates import DECAYED_COUNTERS, HALF_LIVES
+from serve_app.pipeline.creator_cap import CreatorCap
+from serve_app.pipeline.score_spread import deviation_of
+from serve_app.pipeline.trend_boost_scorer import share_of_new
+
+NOW = 1_650_000_000.0
+CREATORS = st.lists(st.sampled_from([MISSING_KEY, 7, 8, 9]), min_size=1, max_size=25)
+
+
+def open_to(creators: list[int], placed: list[int], limit: int) -> list[int]:
+    """Return which contents may take the next place, as the cap is described."""
+    left = [position for position in range(len(creators)) if position not in placed]
+    for number in range(len(placed) + 1):  # whoever had to be let in again has ended the cap
+        shown = [creators[position] for position in placed[:number]]
+        free = [
+            position
+            for position in range(len(creators))
+            if position not in placed[:number]
+            and not (limit and creators[position] != MISSING_KEY and shown.count(creators[position]) >= limit)
+        ]
+        if not free:
+            return left
+    return free
+
+
+@given(CREATORS, st.integers(0, 3), st.integers(0, 2**32 - 1))
+def test_places_follow_an_order_while_creators_wait_at_their_cap(
+    creators: list[int], limit: int, seed: int
+) -> None:
+    order: IntArray = np.random.default_rng(seed).permutation(len(creators))
+    cap = CreatorCap(np.array(creators, dtype=np.uint64), limit)
+    places, num_open = np.empty_like(order), np.empty_like(order)
+
+    filled = cap.follow(order, places, num_open)
+
+    assert filled == len(order)
+    for number, position in enumerate(places.tolist()):
+        free = open_to(creators, places[:number].tolist(), limit)
+        assert position == next(one for one in order.tolist() if one in free)
+        assert num_open[number] == len(free)
+
+
+def test_an_order_whose_creators_all_wait_fills_no_more_places() -> None:
+    cap = CreatorCap(np.array([7, 7, 8], dtype=np.uint64), 1)
+    places, num_open = np.empty(2, dtype=np.int64), np.empty(2, dtype=np.int64)
+
+    assert cap.follow(np.array([0, 1]), places, num_open) == 1
+    assert places[0] == 0
+    assert cap.open.tolist() == [False, False, True]
+    assert cap.first_open(np.array([0, 1])) == -1
+
+
+@given(st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(np.nan), st.just(np.inf)), max_size=30))
+def test_the_deviation_is_that_of_the_finite_scores(scores: list[float]) -> None:
+    finite = [score for score in scores if np.isfinite(score)]
+
+    expected = float(np.std(finite)) if finite else 0.0
+
+    np.testing.assert_allclose(
+        deviation_of(np.array(scores, dtype=np.float64)), expected, rtol=1e-9, atol=1e-9
+    )
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 20))
+def test_what_has_risen_is_the_rate_lately_against_the_rate_before(seed: int, count: int) -> None:
+    draws = np.random.default_rng(seed)
+    decayed = draws.exponential(50, (count, len(HALF_LIVES), len(DECAYED_COUNTERS)))
+    times = NOW + draws.normal(scale=9_000, size=count)
+
+    risen = share_of_new(decayed, times, NOW)
+
+    shortest, longest = HALF_LIVES[0], HALF_LIVES[-1]
+    elapsed = np.maximum(NOW - times, 0)
+    engaged = decayed[:, :, DECAYED_COUNTERS.index("engaged")]
+    lately = (engaged[:, 0] * 2 ** (-elapsed / shortest) + 20 * shortest / longest) / shortest
+    before = (engaged[:, -1] * 2 ** (-elapsed / longest) + 20) / longest
+    expected = np.clip((lately / before - 1) / (longest / shortest - 1), 0, 1)
+    np.testing.assert_allclose(risen, expected, rtol=1e-12, atol=1e-15)
