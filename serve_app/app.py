@@ -46,6 +46,7 @@ from serve_app.http.app_factory import UNAVAILABLE, create_app
 from serve_app.kpi_metrics import KpiMetrics
 from serve_app.model_assembly import ModelAssembly
 from serve_app.model_operations import ModelOperations
+from serve_app.model_replica import NO_VERSION
 from serve_app.models_follower import FollowedModel, ModelsFollower
 from serve_app.operator_changes import OperatorChanges
 from serve_app.pipeline.signal_weights import SignalWeights
@@ -55,6 +56,7 @@ from serve_app.serving_metrics import ServingMetrics
 from serve_app.serving_models import ServingModels
 from serve_app.weight_service import WeightService
 
+_FIRST_MODEL_SECONDS = 20.0
 _AWAY = (*UNAVAILABLE, StreamUnavailableError, StoreConnectionError, StoreTimeoutError)
 
 
@@ -156,6 +158,9 @@ class FeedIngress:
         self._tasks = [
             asyncio.create_task(work) for work in (status.run(), self._models.run(), reporter.run())
         ]
+        # Serve sends requests here from now on: other replicas, where there are any, answer better till then.
+        if first.serving.follower is not None:
+            await first.serving.follower.reached(NO_VERSION + 1, _FIRST_MODEL_SECONDS)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return create_app(self._service, self._settings.api, _AWAY, self._weights, self._operations)

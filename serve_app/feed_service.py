@@ -45,6 +45,10 @@ class FeedServiceSettings(BaseModel):
     catch_up_seconds: float = Field(2.0, ge=0)
 
 
+class NoModelYetError(ConnectionError):
+    """This replica has just begun and not heard from the model actor: it has nothing to rank with."""
+
+
 class FeedService:
     """Serves feeds and takes events, contents and profiles in. No broker, store or framework is known here.
 
@@ -97,7 +101,8 @@ class FeedService:
         served (where the store is away: once this replica owes them to it).
 
         Successive answers to a person never go back a version, whichever replicas give them: one that is
-        behind waits for its model. Where that has been away for longer, it serves on and says so.
+        behind waits for its model. Where that has been away for longer, it serves on and says so. Raises
+        NoModelYetError where it never was there.
         """
         async with self._turns.of(request.user_id):
             arm, model = self._models.choose(request.user_id)
@@ -119,6 +124,9 @@ class FeedService:
         with self.pulse.ranking(replica.model_id):
             ranking = model.hydrator.hydrate(request, stored, self._clock(), self._generator)
             slate = model.pipeline.rank(ranking)
+        version, group = replica.version, replica.row_group
+        if version is None:
+            raise NoModelYetError("no version of the model has arrived yet")
         request_id = self._generator.bytes(12).hex()
         answer = feed_answer(
             ranking,
@@ -136,18 +144,16 @@ class FeedService:
         if stored.remembered:
             answer["remembered"] = True
             self.metrics.feeds_remembered.inc()
-        version, group = replica.version, replica.row_group
-        if version is not None:
-            shown = np.empty(0, dtype=np.uint64)
-            if slate.scored is not None:
-                impression = impression_of(ranking, request_id, slate, version, arm)
-                shown = impression.contents.content_keys
-                # One after the other: contents remembered as served while the broker is away would be
-                # lost to this person with every retry, and an impression nobody saw teaches nothing.
-                await asyncio.gather(
-                    self._publisher.publish_impression(impression), _observed(model, ranking, slate)
-                )
-            await self._feed_store.add_served(request.user_id, shown, group, version.counter)
+        shown = np.empty(0, dtype=np.uint64)
+        if slate.scored is not None:
+            impression = impression_of(ranking, request_id, slate, version, arm)
+            shown = impression.contents.content_keys
+            # One after the other: contents remembered as served while the broker is away would be
+            # lost to this person with every retry, and an impression nobody saw teaches nothing.
+            await asyncio.gather(
+                self._publisher.publish_impression(impression), _observed(model, ranking, slate)
+            )
+        await self._feed_store.add_served(request.user_id, shown, group, version.counter)
         return answer, slate
 
     async def accept_events(self, raw: list[object]) -> IntakeAnswer:
@@ -211,10 +217,12 @@ class FeedService:
         }
 
     async def _catch_up(self, model: ServingModel, shown: int) -> str | None:
-        """Wait until this replica is where the person has been shown already; else name that version."""
-        if model.follower is None or shown <= model.replica.counter:
+        """Wait until this replica is where the person has been shown already, and has a version at all; else
+        name that version."""
+        wanted = max(shown, NO_VERSION + 1)
+        if model.follower is None or wanted <= model.replica.counter:
             return None
-        if await model.follower.reached(shown, self._settings.catch_up_seconds):
+        if await model.follower.reached(wanted, self._settings.catch_up_seconds):
             return None
         self.metrics.feeds_behind.inc()
         version = model.replica.version

@@ -118,15 +118,24 @@ def test_a_liked_content_is_named_as_the_reason(make_api) -> None:
     assert reasons["other"] == "like liked, which you liked"
 
 
-def test_without_a_catalogue_the_list_is_empty(empty_api) -> None:
-    answer = empty_api.get("/v1/feed/ada")
+def test_without_a_catalogue_the_list_is_empty(make_api) -> None:
+    api = make_api(replica_of([]))
+    answer = api.get("/v1/feed/ada")
 
     assert answer.status_code == 200
     assert answer.json()["items"] == []
     assert answer.json()["exhausted_reason"] == "the catalogue is empty"
-    assert answer.json()["model"] == {"id": "fake", "version": None}
-    assert answer.json()["freshness_ms"] is None
-    assert empty_api.publisher.impressions == []
+    assert answer.json()["model"] == {"id": "fake", "version": "a.1"}
+    assert api.publisher.impressions == []
+
+
+def test_a_replica_that_has_no_model_yet_says_when_to_ask_again(empty_api) -> None:
+    answer = empty_api.get("/v1/feed/ada")
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert "no version of the model has arrived yet" in answer.text
+    assert empty_api.store.served == {}
 
 
 def test_ids_may_hold_slashes_spaces_and_letters_of_any_language(api) -> None:
