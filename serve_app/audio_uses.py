@@ -35,8 +35,9 @@ class AudioUses:
     def of(self, rows: IntArray) -> IntArray:
         """Return how many contents have the audio of each of these, itself among them; 0 for none, int64
         [n]."""
-        audios = self._audios.values[rows]
-        uses: IntArray = np.where(audios < 0, 0, self._counts.values[np.maximum(audios, 0)])
+        audios = self._audios.values.take(rows)
+        # Clipping reads some count for a content without audio, which is none.
+        uses: IntArray = np.where(audios < 0, 0, self._counts.values.take(audios, mode="clip"))
         return uses
 
     def _add(self, audios: IntArray, change: int) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numba import njit
 
 from messages.arrays import BoolArray, DoubleArray, IdArray, IntArray
 from messages.audience import Audience
@@ -131,14 +133,10 @@ class ContentTable:
             content_ids=[],
             creator_ids=[],
             categories=[],
-            content_keys=self._keys["content_keys"].values[rows],
-            creator_keys=self._keys["creator_keys"].values[rows],
-            category_keys=self._keys["category_keys"].values[rows],
-            audio_keys=self._keys["audio_keys"].values[rows],
-            language_keys=self._keys["language_keys"].values[rows],
+            **{name: column.values.take(rows) for name, column in self._keys.items()},
             tags=self._tags.take(rows),
-            durations=self._durations.values[rows],
-            upload_times=self._upload_times.values[rows],
+            durations=self._durations.values.take(rows),
+            upload_times=self._upload_times.values.take(rows),
             audio_uses=self._audio_uses.of(rows),
         )
 
@@ -166,11 +164,11 @@ class _TagPool:
             self._compact()
 
     def take(self, rows: IntArray) -> IdBags:
-        starts, lengths = self._starts.values[rows], self._lengths.values[rows]
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        positions = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return IdBags(self._values.values[positions], offsets)
+        np.cumsum(self._lengths.values.take(rows), out=offsets[1:])
+        values = np.empty(offsets[-1], dtype=np.uint64)
+        _copy_bags(self._values.values, self._starts.values.take(rows), offsets, values)
+        return IdBags(values, offsets)
 
     def _compact(self) -> None:
         kept = self.take(np.arange(len(self._starts.values)))
@@ -179,3 +177,11 @@ class _TagPool:
         self._values.reserve(len(kept.values))
         self._values.values[: len(kept.values)] = kept.values
         self._used, self._wasted = len(kept.values), 0
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _copy_bags(pool: Any, starts: Any, offsets: Any, values: Any) -> None:
+    """Write the bags that begin at `starts` of the pool behind each other into `values`."""
+    for bag in range(len(starts)):
+        for place in range(offsets[bag + 1] - offsets[bag]):
+            values[offsets[bag] + place] = pool[starts[bag] + place]

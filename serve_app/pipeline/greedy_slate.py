@@ -36,7 +36,7 @@ def greedy_slate(
     """
     placed: IntArray = _compose(
         np.ascontiguousarray(rewards, dtype=np.float64),
-        np.ascontiguousarray(_unit_vectors(vectors).T),
+        _unit_columns(np.require(vectors, dtype=np.float32, requirements=("C", "A", "W"))),
         np.ascontiguousarray(creators, dtype=np.int64),
         np.ascontiguousarray(categories, dtype=np.int64),
         same_category,
@@ -48,9 +48,18 @@ def greedy_slate(
     return placed
 
 
-def _unit_vectors(vectors: FloatArray) -> FloatArray:
-    lengths: FloatArray = np.sqrt(np.einsum("wd,wd->w", vectors, vectors))[:, np.newaxis]
-    return vectors / (lengths + np.float32(1e-12))
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _unit_columns(vectors: Any) -> Any:
+    """Return vectors of length one as columns, float32 [d, w], which the comparisons walk along."""
+    columns = np.empty((vectors.shape[1], len(vectors)), dtype=np.float32)
+    for index in range(len(vectors)):
+        squares = np.float32(0)
+        for axis in range(vectors.shape[1]):
+            squares += vectors[index, axis] * vectors[index, axis]
+        length = np.sqrt(squares) + np.float32(1e-12)
+        for axis in range(vectors.shape[1]):
+            columns[axis, index] = vectors[index, axis] / length
+    return columns
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]

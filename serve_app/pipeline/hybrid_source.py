@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from learners.key_sets import numbered
 from serve_app.pipeline.candidate import Proposal
 from serve_app.pipeline.ranking_request import RankingRequest
 from serve_app.pipeline.stages import Source
@@ -37,13 +38,15 @@ class HybridSource:
         alpha = self._settings.alpha
         alike = self._content_based.propose(request)
         liked = self._collaborative.propose(request)
-        rows, inverse = np.unique(np.concatenate([alike.rows, liked.rows]), return_inverse=True)
+        both = np.concatenate([alike.rows, liked.rows])
+        numbers, firsts = numbered(both)
+        rows = both[firsts]
         scores = np.bincount(
-            inverse,
+            numbers,
             weights=np.concatenate([alpha * alike.scores, (1 - alpha) * liked.scores]),
             minlength=len(rows),
         ).astype(np.float32)
         anchors = np.zeros(len(rows), dtype=np.uint64)
-        anchors[inverse[: len(alike)]] = alike.anchors
+        anchors[: len(alike)] = alike.anchors  # its rows come first, each once
         best = np.argsort(-scores, kind="stable")[: self._settings.num_candidates]
         return Proposal.of(rows[best], scores[best], anchors[best])

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from learners.key_sets import numbered
-from messages.arrays import IntArray
+from messages.arrays import FloatArray, IntArray
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import Proposal
 from serve_app.pipeline.ranking_request import RankingRequest
@@ -57,11 +57,17 @@ class SimilarToLikedSource:
         because = np.repeat(state.contents.content_keys[anchors], count)
         rows, products = rows.ravel(), products.ravel()
         found = rows >= 0
-        lengths = np.linalg.norm(state.index.vectors(np.where(found, rows, anchors[0]))[:, :-1], axis=1)
-        own = np.repeat(np.linalg.norm(queries, axis=1), count)
+        lengths = _lengths(state.index.vectors(np.where(found, rows, anchors[0]))[:, :-1])
+        own = np.repeat(_lengths(queries), count)
         cosines = np.where(found, products, 0.0) / np.maximum(lengths * own, 1e-12)
         alike = np.flatnonzero(found & (cosines > self._settings.min_similarity))
         best_first = alike[np.argsort(-cosines[alike], kind="stable")]
         _, once = numbered(rows[best_first])
         chosen = best_first[once][: self._settings.num_candidates]
         return Proposal.of(rows[chosen], cosines[chosen], because[chosen])
+
+
+def _lengths(vectors: FloatArray) -> FloatArray:
+    """Return the length of each vector, float32 [n]. vectors: [n, d]."""
+    lengths: FloatArray = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
+    return lengths
