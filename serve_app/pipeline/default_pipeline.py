@@ -149,7 +149,7 @@ def build_scorers(
         TrendBoostScorer(settings.trend_boost, TrendForecaster(settings.trend_boost.forecast, replica)),
         CreatorDecayScorer(settings.creator_decay),
         CategoryMixScorer(settings.category_mix, replica),
-        FairnessScorer(settings.fairness),
+        FairnessScorer(settings.fairness, replica),
     ]
 
 

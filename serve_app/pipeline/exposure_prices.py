@@ -26,7 +26,7 @@ class ExposurePrices:
     def __init__(
         self, *, min_ratio: float, max_share: float, step: float, max_price: float, max_groups: int
     ) -> None:
-        """min_ratio: low is this much of a group's share of the candidates. max_share: high."""
+        """min_ratio: low is this much of a group's share of what there is. max_share: high."""
         self._min_ratio = min_ratio
         self._max_share = max_share
         self._step = step
@@ -41,15 +41,19 @@ class ExposurePrices:
 
     def adjustments(self, groups: IdArray) -> DoubleArray:
         """Return reward less price of each content's group, float64 [n]. groups: uint64 [n]."""
-        return _looked_up(self._groups, self._rewards - self._prices, groups)
+        return looked_up(self._groups, self._rewards - self._prices, groups)
 
-    def observe(self, candidates: IdArray, shown: IdArray) -> None:
-        """Take in one slate: the groups of all candidates and those of the contents shown, best first.
+    def observe(self, available: IdArray, shown: IdArray, worth: DoubleArray | None = None) -> None:
+        """Take in one slate: the groups of n contents that there are to show, and those of what was shown,
+        best first.
 
-        A place's exposure is 1 / log2(place + 1) (DCG's discount), the slate's adds up to 1.
+        worth: how much each of the n counts, float64 [n]; 1 where left out. A place's exposure is
+        1 / log2(place + 1) (DCG's discount), the slate's adds up to 1.
         """
         exposed, exposure = _shares(shown, 1 / np.log2(np.arange(len(shown)) + 2))
-        supplied, supply = _shares(candidates, np.ones(len(candidates)))
+        worth = np.ones(len(available)) if worth is None else worth
+        supplied, supply = _shares(available, worth)
+        supply *= worth.sum() / max(len(worth), 1)
         groups, rewards, prices = _moved(
             (self._groups, self._rewards, self._prices),
             (exposed, exposure),
@@ -117,9 +121,9 @@ def _shares(groups: IdArray, weights: DoubleArray) -> tuple[IdArray, DoubleArray
     return known[rising], sums[rising]
 
 
-def _looked_up(keys: IdArray, values: DoubleArray, wanted: IdArray) -> DoubleArray:
-    """Return the value of each wanted key, float64 [n], 0 where there is none. keys: rising."""
+def looked_up(keys: IdArray, values: DoubleArray, wanted: IdArray, missing: float = 0.0) -> DoubleArray:
+    """Return the value of each wanted key, float64 [n], `missing` where there is none. keys: rising."""
     if not len(keys):
-        return np.zeros(len(wanted))
+        return np.full(len(wanted), missing)
     places = KeySet(keys).places(wanted)
-    return np.where(places < 0, 0.0, values[places])
+    return np.where(places < 0, missing, values[places])

@@ -18,7 +18,7 @@ class FreshSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    num_candidates: int = Field(60, ge=0)
+    num_candidates: int = Field(120, ge=0)
     watch_budget: int = Field(50, ge=1)
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.identifiers import MISSING_KEY, key_of, keys_of
+from messages.updates import DECAYED_COUNTERS, HALF_LIVES, CounterRows
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.category_mix_scorer import CategoryMixScorer, CategoryMixSettings
+from serve_app.pipeline.category_worth import category_worth
 from serve_app.pipeline.creator_decay_scorer import CreatorDecayScorer, CreatorDecaySettings
 from serve_app.pipeline.exposure_prices import ExposurePrices
 from serve_app.pipeline.fairness_scorer import FairnessScorer, FairnessSettings
@@ -67,7 +71,11 @@ def test_categories_and_creators_stay_within_their_bounds_over_requests() -> Non
     settings = FairnessSettings(
         min_category_ratio=0.5, max_category_share=0.5, max_creator_share=0.1, max_price=4.0, step=0.1
     )
-    scorer, draws, request = FairnessScorer(settings), np.random.default_rng(0), ranking_request(replica)
+    scorer, draws, request = (
+        FairnessScorer(settings, replica),
+        np.random.default_rng(0),
+        ranking_request(replica),
+    )
     taste = {"pop": 1.0, "rock": 0.5, "jazz": 0.0}
     categories: dict[int, list[float]] = {}
     creators: dict[int, list[float]] = {}
@@ -134,12 +142,58 @@ def test_prices_are_few_and_a_function_of_what_was_shown(slates, max_groups: int
 def test_within_the_bounds_no_score_moves() -> None:
     replica = replica_of([content("a", "x", "k"), content("b", "y", "l")])
     settings = FairnessSettings(min_category_ratio=0.5, max_creator_share=1.0, max_category_share=0.7)
-    scorer, request = FairnessScorer(settings), None
+    scorer, request = FairnessScorer(settings, replica), ranking_request(replica)
     scored = candidates_of(replica, [2.0, 1.0])
     for order in ([0, 1], [1, 0]) * 20:
         scorer.observe(request, scored, scored.take(np.array(order)))
 
     assert scorer.score(request, scored).scores.tolist() == [2.0, 1.0]
+
+
+def test_a_category_that_no_source_proposes_is_owed_its_share_of_the_catalogue() -> None:
+    replica = replica_of([content("a", "x", "pop"), content("b", "y", "jazz")])
+    settings = FairnessSettings(max_creator_share=1.0, max_category_share=1.0)
+    scorer, request = FairnessScorer(settings, replica), ranking_request(replica)
+    proposed = candidates_of(replica, [2.0])
+    for _ in range(20):
+        scorer.observe(request, proposed, proposed)
+
+    both = candidates_of(replica, [2.0, 1.0])
+    moved = scorer.score(request, both).scores - both.scores
+    assert moved[0] == 0
+    assert moved[1] == pytest.approx(both.scores.std() * 20 * settings.step * 0.9 / 2, rel=0.2)
+
+
+def test_a_category_that_is_skipped_is_owed_less_but_never_nothing() -> None:
+    replica = replica_of([content("a", "x", "pop"), content("b", "y", "jazz")])
+    scored = candidates_of(replica, [2.0, 1.0])
+    decayed = np.zeros((2, len(HALF_LIVES), len(DECAYED_COUNTERS)))
+    decayed[:, 0, DECAYED_COUNTERS.index("terminals")] = 1_000.0
+    decayed[0, 0, DECAYED_COUNTERS.index("engaged")] = 1_000.0
+    times = np.full(2, ranking_request(replica).now)
+    disliked = replace(scored, counters=replace(scored.counters, decayed=decayed, times=times))
+
+    def owed(considered: ScoredCandidates) -> float:
+        settings = FairnessSettings(max_creator_share=1.0, max_category_share=1.0, least_worth=0.25)
+        scorer, request = FairnessScorer(settings, replica), ranking_request(replica)
+        for _ in range(10):
+            scorer.observe(request, considered, scored.take(np.array([0])))
+        return float((scorer.score(request, scored).scores - scored.scores)[1])
+
+    assert owed(disliked) == pytest.approx(0.25 * owed(scored))
+
+
+def test_worth_is_engagement_over_the_usual_and_fades_within_hours() -> None:
+    counters = CounterRows.zeros(keys_of(["a", "b", "c"]))
+    counters.decayed[:, 0, DECAYED_COUNTERS.index("terminals")] = 1_000.0, 3_000.0, 0.0
+    counters.decayed[:, 0, DECAYED_COUNTERS.index("engaged")] = 800.0, 1_200.0, 0.0
+    categories = np.array([7, 3, 5], dtype=np.uint64)
+
+    found, worth = category_worth(categories, counters, now=0.0)
+    assert found.tolist() == [3, 5, 7]
+    assert worth == pytest.approx([0.8, 1.0, 1.6], rel=0.01)
+    _, later = category_worth(categories, counters, now=24 * 3_600.0)
+    assert later == pytest.approx([1.0, 1.0, 1.0], abs=0.01)
 
 
 def test_a_creators_further_contents_count_less_and_what_is_below_zero_stays() -> None:
