@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 
@@ -32,14 +30,11 @@ class RecentContents:
             if row not in kept:
                 kept.append(row)
 
-    def rows_of(self, keys: Sequence[int], key_column: IdArray) -> tuple[IntArray, IdArray]:
-        """Return the rows of each key, newest first, one key after the other, int64 [n], and whose each is.
+    def rows_of(self, key: int, key_column: IdArray) -> IntArray:
+        """Return the rows of one key, newest first, each once, int64 [<= per_key].
 
-        A row stands once with a key. key_column: uint64 [capacity], the key that each row has now.
+        key_column: uint64 [capacity], the key that each row has now.
         """
-        by_key = [self._rows.get(key, ()) for key in keys]
-        lengths = [len(rows) for rows in by_key]
-        rows = np.fromiter(chain.from_iterable(map(reversed, by_key)), np.int64, sum(lengths))
-        owners = np.repeat(np.array(keys, dtype=np.uint64), lengths)
-        kept = np.flatnonzero(key_column[rows] == owners)
-        return rows[kept], owners[kept]
+        rows = np.array(list(self._rows.get(key, ()))[::-1], dtype=np.int64)
+        kept: IntArray = rows[key_column[rows] == np.uint64(key)]
+        return kept

@@ -76,7 +76,7 @@ def _preferences(
     for key, row in rates.rows():
         of_key = DecayedRates(*row)
         fade = 2.0 ** (min(of_key.last_time - now, 0.0) / _HALF_LIFE)
-        rows = recent.rows_of([key], key_column)[0][:1]
+        rows = recent.rows_of(key, key_column)[:1]
         name = getattr(replica.contents(rows), names)[0] if len(rows) else None
         entries.append(
             {

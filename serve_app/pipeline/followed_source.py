@@ -60,14 +60,12 @@ def _newest(
     keys: Iterable[int], recent: RecentContents, key_column: IdArray, request: RankingRequest, count: int
 ) -> Proposal:
     """Propose up to `count` contents: the newest of every key, then the second newest of every key ..."""
-    rows, anchors = recent.rows_of(sorted(keys), key_column)
-    unseen = np.flatnonzero(~request.has_seen(rows))
-    rows, anchors = rows[unseen], anchors[unseen]
-    if not len(rows):
-        return Proposal.of(rows)
-    # The rows of a key stand together, the newest first: the place among them is the turn.
-    starts = np.flatnonzero(np.concatenate([[True], anchors[1:] != anchors[:-1]]))
-    lengths = np.diff(starts, append=len(rows))
-    turns = np.arange(len(rows)) - np.repeat(starts, lengths)
+    by_key = [recent.rows_of(key, key_column) for key in sorted(keys)]
+    by_key = [rows[~request.has_seen(rows)][:count] for rows in by_key]
+    if not any(len(rows) for rows in by_key):
+        return Proposal.of(np.empty(0, dtype=np.int64))
+    rows = np.concatenate(by_key)
+    turns = np.concatenate([np.arange(len(rows)) for rows in by_key])
+    anchors = np.repeat(np.array(sorted(keys), dtype=np.uint64), [len(rows) for rows in by_key])
     chosen = np.argsort(turns, kind="stable")[:count]
     return Proposal.of(rows[chosen], -turns[chosen], anchors[chosen])
