@@ -22,6 +22,7 @@ from actors.names import Namespace
 logger = logging.getLogger(__name__)
 
 _RETENTION_SECONDS = 7 * 86_400
+_PING_SECONDS = 2
 
 
 class StreamSettings(BaseModel):
@@ -39,7 +40,11 @@ class StreamSettings(BaseModel):
 
 
 async def connect(url: str, name: str) -> Client:
-    """Connect to NATS and stay connected: the client reconnects forever and its callers wait."""
+    """Connect to NATS and stay connected: the client reconnects forever and its callers wait.
+
+    A network that is cut tells neither end: pings find out, in three of their intervals. Else what was sent
+    would be sent again by TCP's backing off, seconds after the network is there again.
+    """
 
     async def say(error: Exception) -> None:
         logger.warning("nats (%s): %s", name, error or type(error).__name__)
@@ -49,7 +54,9 @@ async def connect(url: str, name: str) -> Client:
         name=name,
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.2,
-        connect_timeout=5,
+        connect_timeout=2,
+        ping_interval=_PING_SECONDS,
+        max_outstanding_pings=2,
         error_cb=say,
         pending_size=64 * 1024**2,
     )
