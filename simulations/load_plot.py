@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from simulations.load_steps import LoadStep
 
@@ -27,9 +28,9 @@ def save_load_plot(path: Path, steps: Sequence[LoadStep], knee: LoadStep | None,
         axes.annotate(
             f"{step.people} people",
             (step.requests_per_s, step.feed_p95_ms),
-            xytext=(0, 8),
+            xytext=(-6, 6),
             textcoords="offset points",
-            ha="center",
+            ha="right",
             fontsize=8,
             color="#555555",
         )
@@ -48,6 +49,8 @@ def save_load_plot(path: Path, steps: Sequence[LoadStep], knee: LoadStep | None,
     axes.set_xlabel("requests per second (feeds and event batches together)")
     axes.set_ylabel("milliseconds until a feed is answered")
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlim(left=0)
     axes.margins(y=0.15)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
