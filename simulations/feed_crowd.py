@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from simulations.feed_problem import feed_problem
+from simulations.feed_problem import feed_problem, was_not_asked
 
 _FIRST_SECONDS = 5.0
 _SECOND_SECONDS = 15.0
@@ -44,8 +44,8 @@ class CrowdCounts:
 class FeedCrowd:
     """An open loop: a slow answer does not hold the next request back. A context manager.
 
-    A request that fails is made once more, after a second, by way of the next address: so does an app behind
-    a gateway. addresses: asked anew for each request.
+    A request that fails is made once more, after a second, by way of the next address that takes the
+    connection: so does an app behind a gateway. addresses: asked anew for each request.
     """
 
     def __init__(self, addresses: Callable[[], Sequence[str]], users: Sequence[str], rate: float) -> None:
@@ -97,7 +97,10 @@ class FeedCrowd:
         counts.problems.append(problem)
         await asyncio.sleep(_PAUSE_SECONDS)
         async with httpx.AsyncClient(timeout=_SECOND_SECONDS) as again:
-            problem = await self._ask(again, number, 1)
+            for attempt in range(1, 1 + len(self._addresses())):
+                problem = await self._ask(again, number, attempt)
+                if problem is None or not was_not_asked(problem):
+                    break
         if problem is not None:
             counts.failed.append(problem)
 
@@ -107,4 +110,4 @@ class FeedCrowd:
         address = addresses[(number + attempt) % len(addresses)]
         user = self._users[number % len(self._users)]
         problem = await feed_problem(http, address, user, _SLATE)
-        return None if problem is None else f"{address}: {problem}"
+        return None if problem is None else f"{problem} ({address})"

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import httpx
 
+_REFUSED = "no connection"
+
 
 async def feed_problem(http: httpx.AsyncClient, base_url: str, user: str, limit: int) -> str | None:
     """Ask for a feed; return what was wrong with the answer, None if nothing."""
     try:
         response = await http.get(f"{base_url}/v1/feed/{user}", params={"limit": limit})
+    except httpx.ConnectError as error:
+        return f"{_REFUSED}: {error}"
     except httpx.HTTPError as error:
         return f"{type(error).__name__} {error}".strip()
     if response.is_error:
         return f"{response.status_code} {response.text[:200]}"
     return None if response.json()["items"] else "an empty feed"
+
+
+def was_not_asked(problem: str) -> bool:
+    """Say whether nobody took the connection, so that whoever knows another address tries that."""
+    return problem.startswith(_REFUSED)
