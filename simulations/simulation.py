@@ -21,6 +21,7 @@ from simulations.simulated_feeds import SimulatedFeed, names_of
 from simulations.simulation_measures import (
     Estimate,
     gap_closed,
+    lost_after_jump,
     new_good_reached,
     recovery_interactions,
     suppressed_regained,
@@ -110,6 +111,7 @@ class SimulationResult:
             measures["recovery_interactions"] = self.estimates(
                 lambda record: recovery_interactions(record, hours)
             )
+            measures["lost_after_jump"] = self.estimates(lambda record: lost_after_jump(record, hours))
         if dynamics.uploaded_later:
             measures["new_good_reached"] = self.new_good()
         if dynamics.suppressed_topics:

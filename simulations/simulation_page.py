@@ -24,6 +24,7 @@ _COLUMNS: dict[str, tuple[str, str]] = {
     "sessions": ("sessions", ",.0f"),
     "watch_minutes": ("watch minutes", ",.0f"),
     "recovery_interactions": ("interactions to recover", ",.0f"),
+    "lost_after_jump": ("lost after a jump", ".1%"),
     "new_good_reached": ("new good at their due", ".0%"),
     "suppressed_regained": ("suppressed regained", ".0%"),
     "bot_effect": ("effect of bots", "+.2%"),

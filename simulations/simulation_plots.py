@@ -15,7 +15,7 @@ from messages.arrays import DoubleArray
 from simulations.arm_record import NUM_BINS, ArmRecord
 from simulations.copies import WITHOUT_BOTS
 from simulations.simulation import SimulationResult
-from simulations.simulation_measures import LEVEL_WINDOW, Estimate, recovery_interactions
+from simulations.simulation_measures import LEVEL_WINDOW, Estimate, lost_after_jump, recovery_interactions
 
 _LOOKS: dict[str, tuple[str, str, float, str]] = {
     "oracle": ("oracle (knows the truth)", "#1d3557", 1.8, "--"),
@@ -95,6 +95,14 @@ def _save_of_preset(result: SimulationResult, folder: Path) -> dict[str, str]:
             shape=",.0f",
             least=0.0,
             floor=(LEVEL_WINDOW, f"{LEVEL_WINDOW}: the level was never lost"),
+        )
+        written["lost_after_jump.png"] = "Lost after a jump"
+        _save_bars(
+            result.estimates(lambda record: lost_after_jump(record, jump_hours)),
+            folder / "lost_after_jump.png",
+            f"{name}: what a jump of tastes costs each feed at first",
+            "fall of the share viewed in the 3,000 interactions after it, of the level before",
+            shape=".1%",
         )
     if topics := dynamics.suppressed_topics:
         written["suppressed.png"] = "Once disliked"

@@ -13,7 +13,7 @@ from simulations.paired_runs import run_copy
 from simulations.presets import PRESETS
 from simulations.simulated_feeds import feed_of, names_of
 from simulations.simulation import SYSTEM_SETTINGS, SimulationResult, simulate
-from simulations.simulation_measures import Estimate, recovery_interactions
+from simulations.simulation_measures import Estimate, lost_after_jump, recovery_interactions
 from simulations.simulation_plots import save_simulation_plots
 from simulations.tag_likes import TagLikesFeed
 from simulations.world import World
@@ -138,6 +138,8 @@ def test_recovery_counts_interactions_until_the_level_is_back() -> None:
     found = recovery_interactions(record, (9.0,))
     assert 800 < found <= 910
     assert np.isnan(recovery_interactions(record, ()))
+    assert lost_after_jump(record, (9.0,)) == pytest.approx(60 * 0.6 / 260 / 0.8, abs=0.01)
+    assert np.isnan(lost_after_jump(record, ()))
 
 
 def test_tags_a_person_liked_come_first() -> None:
