@@ -16,6 +16,7 @@ from messages.impressions import ModelVersion
 from messages.updates import CounterRows, ModelDelta
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.default_pipeline import PipelineSettings, build_pipeline
+from serve_app.pipeline.epsilon_greedy_exploration import ExplorationSettings
 from serve_app.pipeline.person_hydrator import PersonHydrator
 from serve_app.pipeline.ranking_request import FeedRequest
 from serve_app.pipeline.served_model import LearnedModel
@@ -61,5 +62,7 @@ def warm_up_ranking() -> None:
     request = PersonHydrator(replica).hydrate(
         FeedRequest("warm-up", 2), _Stored(), _NOW, np.random.default_rng(0)
     )
-    pipeline = build_pipeline(PipelineSettings(), replica, LearnedModel(replica))
-    pipeline.observe(request, pipeline.rank(request))
+    for exploration in (ExplorationSettings(), ExplorationSettings(epsilon=1.0)):  # a draw is rare
+        settings = PipelineSettings(exploration=exploration)
+        pipeline = build_pipeline(settings, replica, LearnedModel(replica))
+        pipeline.observe(request, pipeline.rank(request))
