@@ -114,6 +114,7 @@ def _environment(endpoints: EndpointSettings, folder: Path) -> dict[str, str]:
         "SERVICES__STORE_URL": endpoints.store_url,
         "HTTP__HOST": "0.0.0.0",
         "HTTP__PORT": str(_HTTP_PORT),
+        "MODELS__HEALTH": "[]",  # else a model may go back to another: here one is followed to its end
         "HTTP__REPLICAS": "2",
         "STREAMS__MAX_BYTES": str(2**29),
         "STREAMS__MAX_DEAD_BYTES": str(2**22),

@@ -102,6 +102,9 @@ class SystemPrefix:
         shard = self._restored()
         if shard is None:
             return ["there is no snapshot"]
+        missing = [group for group in self._groups if not shard.has_group(group)]
+        if missing:
+            return [f"the newest snapshots have no {missing}, but {sorted(shard.group_names())}"]
         found = self._examples_differ(clean)
         found += self._positions_differ(shard, clean)
         found += _counters_differ(shard, clean)
