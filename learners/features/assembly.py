@@ -50,21 +50,20 @@ def assemble_request(
     contents: ContentColumns,
     now: float,
     counters: CounterRows | None,
+    tower: FeatureBatch | None = None,
 ) -> RequestFeatures:
     """Compute the features of one person beside n contents.
 
     profile: the person's fields, as they gave them. now: epoch seconds of the request. counters: of these
-    contents, in their order; None (a replay) leaves that block to whoever trains.
+    contents, in their order; None (a replay) leaves that block to whoever trains. tower: what
+    `assemble_tower` gave of this person, where it did already.
     """
+    tower = assemble_tower(state) if tower is None else tower
     user_dense = user_dense_features(state, context, now)
     ids = user_ids(state, context, now)
     person = FeatureBatch(
         {name: np.array([key], dtype=np.uint64) for name, key in ids.items()},
-        {
-            "history": IdBags.repeated(engaged_history(state), 1),
-            "preferred_categories": IdBags.repeated(preferred_categories(state), 1),
-            "traits": IdBags.repeated(profile_traits(profile), 1),
-        },
+        {**tower.bags, "traits": IdBags.repeated(profile_traits(profile), 1)},
         user_dense[np.newaxis],
         None,
     )

@@ -16,6 +16,7 @@ from learners.request_network import RequestNetwork
 from learners.retrieval_model import user_vector
 from messages.arrays import FloatArray
 from messages.content import ContentColumns
+from messages.features import FeatureBatch
 from messages.updates import CounterRows
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import CandidateFeatures
@@ -50,16 +51,23 @@ class LearnedModel:
         self._layout = InputLayout(replica.dimensions)
         self._replica = replica
         self._dense: Mapping[str, FloatArray] = {}
+        self._asked: tuple[RankingRequest, FeatureBatch] | None = None
 
     def features(
         self, request: RankingRequest, contents: ContentColumns, counters: CounterRows
     ) -> CandidateFeatures:
         return assemble_request(
-            request.state, request.traits, request.context, contents, request.now, counters
+            request.state,
+            request.traits,
+            request.context,
+            contents,
+            request.now,
+            counters,
+            self._tower(request),
         )
 
     def query(self, request: RankingRequest) -> FloatArray:
-        inputs = gather_tower(assemble_tower(request.state), request.rows, self._layout)
+        inputs = gather_tower(self._tower(request), request.rows, self._layout)
         vectors = user_vector(self._replica.dense, inputs)
         query: FloatArray = vectors[0]
         return query
@@ -72,6 +80,12 @@ class LearnedModel:
         with np.errstate(over="ignore"):  # exp of a very negative logit is inf, and 1 / inf the right answer
             chances: FloatArray = np.reciprocal(1 + np.exp(-logits))
         return chances
+
+    def _tower(self, request: RankingRequest) -> FeatureBatch:
+        """Return what is read off the person's state once a request: for the index, then for the network."""
+        if self._asked is None or self._asked[0] is not request:
+            self._asked = request, assemble_tower(request.state)
+        return self._asked[1]
 
     def _take_up(self, dense: Mapping[str, FloatArray]) -> None:
         """Lay out the weights of another version; a replica never changes those of a version."""
