@@ -10,6 +10,7 @@ from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
 from learners.key_sets import numbered
+from messages.arrays import DoubleArray, IdArray
 from messages.identifiers import MISSING_KEY
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.ranking_request import RankingRequest
@@ -40,19 +41,25 @@ class CreatorDecayScorer:
 
     def score(self, _request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
         creators = scored.candidates.creator_keys
-        numbers, firsts = numbered(creators)
-        places = _places_within(by_falling_score(scored.scores), numbers, len(firsts))
-        places[(creators == MISSING_KEY) | ~(scored.scores > 0)] = 0
-        kept = (1 - self._floor) * self._decay ** places.astype(np.float64) + self._floor
-        return replace(scored, scores=scored.scores * kept)
+        return replace(scored, scores=faded_scores(scored.scores, creators, self._decay, self._floor))
+
+
+def faded_scores(scores: DoubleArray, creators: IdArray, decay: float, floor: float) -> DoubleArray:
+    """Return what the scorer makes of scores, float64 [n]. creators: uint64 [n], their keys."""
+    numbers, firsts = numbered(creators)
+    faded = scores.copy()
+    _let_fade(by_falling_score(scores), numbers, creators[firsts] != MISSING_KEY, decay, floor, faded)
+    return faded
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _places_within(order: Any, groups: Any, num_groups: Any) -> Any:
-    """Return how many of the same group come before each in `order`, int64 [n]. groups: int64 [n], from 0."""
-    counts = np.zeros(num_groups, dtype=np.int64)
-    places = np.empty(len(order), dtype=np.int64)
+def _let_fade(order: Any, creators: Any, known: Any, decay: Any, floor: Any, scores: Any) -> None:
+    """Multiply each score above zero, the best first, by what is left for its creator. creators: int64 [n],
+    numbers from 0. known: bool [u], by number. scores: float64 [n], in place."""
+    left = np.ones(len(known))
     for index in order:
-        places[index] = counts[groups[index]]
-        counts[groups[index]] += 1
-    return places
+        creator = creators[index]
+        if known[creator]:
+            if scores[index] > 0:
+                scores[index] *= (1 - floor) * left[creator] + floor
+            left[creator] *= decay

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from messages.arrays import IntArray
 from messages.identifiers import MISSING_KEY
 from messages.updates import DECAYED_COUNTERS, HALF_LIVES
 from serve_app.pipeline.creator_cap import CreatorCap
+from serve_app.pipeline.creator_decay_scorer import faded_scores
 from serve_app.pipeline.score_spread import deviation_of
 from serve_app.pipeline.trend_boost_scorer import share_of_new
 
@@ -69,6 +71,19 @@ def test_the_deviation_is_that_of_the_finite_scores(scores: list[float]) -> None
     np.testing.assert_allclose(
         deviation_of(np.array(scores, dtype=np.float64)), expected, rtol=1e-9, atol=1e-9
     )
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40))
+def test_a_score_fades_with_each_better_one_of_its_creator(seed: int, count: int) -> None:
+    draws = np.random.default_rng(seed)
+    creators = draws.choice(np.array([MISSING_KEY, 7, 8, 9], dtype=np.uint64), count)
+    scores = draws.normal(1, 1, count)
+
+    faded = faded_scores(scores, creators, decay=0.9, floor=0.5)
+
+    for creator, score, left in zip(creators.tolist(), scores, faded, strict=True):
+        better = int(((creators == creator) & (scores > score)).sum()) if creator != MISSING_KEY else 0
+        assert left == pytest.approx(score * (0.5 * 0.9**better + 0.5) if score > 0 else score)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 20))
