@@ -129,11 +129,12 @@ class ContentTable:
 
     def take_unnamed(self, rows: IntArray) -> ContentColumns:
         """Return the same without names, whose lists are empty: they lie all over the memory."""
+        keys: dict[str, Any] = {name: column.values.take(rows) for name, column in self._keys.items()}
         return ContentColumns(
             content_ids=[],
             creator_ids=[],
             categories=[],
-            **{name: column.values.take(rows) for name, column in self._keys.items()},
+            **keys,
             tags=self._tags.take(rows),
             durations=self._durations.values.take(rows),
             upload_times=self._upload_times.values.take(rows),
