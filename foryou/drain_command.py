@@ -101,7 +101,8 @@ def _tell_ray(address: str, node: Node, seconds: float) -> None:
 
 
 def _move_actors(namespace: Namespace, node: Node, say: Callable[[str], None]) -> list[str]:
-    """End our actors on the node so that Ray begins each again on another; returns their roles."""
+    """End our actors on the node so that each begins again on another; returns their roles. Some end by
+    themselves meanwhile: learners beyond the first go with the keeper of models, which begins them anew."""
     import ray
 
     prefix = namespace.actor("").removeprefix("foryou-")
@@ -112,7 +113,10 @@ def _move_actors(namespace: Namespace, node: Node, say: Callable[[str], None]) -
             continue
         say(f"moving {role}")
         method = handle.write_snapshot if role.startswith("shard-") else handle.stop
-        ray.get(method.remote(), timeout=_STOP_SECONDS * (5 if role.startswith("shard-") else 1))
-        ray.kill(ray.get_actor(namespace.actor(role), namespace=RAY_NAMESPACE), no_restart=False)
         moved.append(role)
+        try:
+            ray.get(method.remote(), timeout=_STOP_SECONDS * (5 if role.startswith("shard-") else 1))
+            ray.kill(ray.get_actor(namespace.actor(role), namespace=RAY_NAMESPACE), no_restart=False)
+        except (ray.exceptions.ActorDiedError, ValueError) as error:  # the latter: nobody has the name
+            say(f"{role} has ended already: {type(error).__name__}")
     return moved
