@@ -18,6 +18,9 @@ from monitoring.shadow_comparison import ShadowComparison, row_losses
 
 _ENGAGE = HEAD_INDEX["engage"]
 _CALIBRATION_HALF_LIFE = 5_000.0
+_MIN_ROWS = 100
+"""A loss is normalized by what happened in as many rows as these or more: in a few, as they come when traffic
+ends, hardly anything is uncertain, and any loss would be many times too much."""
 _SURE = np.array([LabelKind.OBSERVED_NEGATIVE, LabelKind.OBSERVED_POSITIVE], dtype=np.uint8)
 
 
@@ -43,19 +46,24 @@ class ModelWatch:
         self._calibration = Calibration(_CALIBRATION_HALF_LIFE)
         self._losses = 0.0
         self._num_losses = 0
+        self._normalized_losses = 0.0
+        self._num_rows = 0
         self._happened = np.zeros((2, len(HEADS)), dtype=np.int64)
-        """Of each head: how often it did not come about, and how often it did."""
+        """Of each head: how often it did not come about, and how often it did. Losses, rows and this: since
+        a loss was normalized last."""
         self._answers = 0
         self._failures = 0
         self._milliseconds: list[float] = []
         self.values: dict[str, float] = {}
-        """What the last look saw, NaN where nothing came since the look before."""
+        """What the last look saw, NaN where nothing came since the look before, or too little."""
 
     def add(self, promises: Promises) -> None:
         """Count rows that the model scored before it learned them."""
         losses, numbers = row_losses(promises.labels, promises.probabilities)
         self._losses += float(losses.sum())
         self._num_losses += int(numbers.sum())
+        self._normalized_losses += float(losses.sum())
+        self._num_rows += int((numbers > 0).sum())
         self._happened += [(promises.labels == kind).sum(axis=0) for kind in _SURE]
         labels = promises.labels[:, _ENGAGE]
         sure = np.isin(labels, _SURE)
@@ -79,16 +87,24 @@ class ModelWatch:
         nan = float("nan")
         self.values = {
             "progressive_loss": self._losses / self._num_losses if self._num_losses else nan,
-            "normalized_loss": normalized_loss(self._losses, self._happened),
+            "normalized_loss": self._normalized_loss(),
             "calibration": self.calibration if self._num_losses else nan,
             "error_rate": self._failures / self._answers if self._answers else nan,
             "latency_p95_ms": float(np.quantile(self._milliseconds, 0.95)) if self._milliseconds else nan,
         }
         self._losses, self._num_losses = 0.0, 0
-        self._happened[:] = 0
         self._answers, self._failures, self._milliseconds = 0, 0, []
         self._evaluator.add(now, self.values)
         return self._evaluator.evaluate(now)
+
+    def _normalized_loss(self) -> float:
+        """Return the loss since the last that was normalized, NaN while that is of too few rows."""
+        if self._num_rows < _MIN_ROWS:
+            return float("nan")
+        loss = normalized_loss(self._normalized_losses, self._happened)
+        self._normalized_losses, self._num_rows = 0.0, 0
+        self._happened[:] = 0
+        return loss
 
     def health(self, now: float) -> tuple[HealthReading, ...]:
         """Return every guardrail as it stands."""

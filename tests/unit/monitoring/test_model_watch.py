@@ -70,6 +70,19 @@ def test_a_loss_where_nothing_was_uncertain_is_not_normalized() -> None:
     assert np.isnan(normalized_loss(3.0, np.array([[0, 5], [7, 0]])))
 
 
+def test_a_few_rows_as_traffic_ends_do_not_make_a_model_ill() -> None:
+    watch = ModelWatch(RULES)
+    for second in range(30):
+        watch.add(promises(0.5))
+        assert watch.look(float(second)) == []
+    watch.add(promises(0.5, rows=11, engaged=10.5 / 11))  # by their own rate they would lose half as much
+    assert [watch.look(float(second)) for second in range(30, 40)] == [[]] * 10
+    assert np.isnan(watch.values["normalized_loss"])
+    watch.add(promises(0.5, rows=189, engaged=0.5))
+    watch.look(40.0)
+    assert watch.values["normalized_loss"] > 1, "they count with those that come next"
+
+
 def test_a_model_that_says_nothing_is_not_called_ill() -> None:
     watch = ModelWatch(RULES)
     assert watch.look(1.0) == []
