@@ -20,13 +20,15 @@ _ROWS_BEFORE_REQUESTS = SLICE_ROWS // 2
 
 
 class DeltaFollowerSettings(BaseModel):
-    """Seconds: how long one poll may wait, and the shortest and the longest pause after an error."""
+    """Seconds: how long one poll may wait, and the shortest and the longest pause after an error.
+    max_waiting: requests that wait for a version at a time."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     poll_seconds: float = Field(1.0, gt=0)
     first_retry_seconds: float = Field(0.1, gt=0)
     max_retry_seconds: float = Field(5.0, gt=0)
+    max_waiting: int = Field(16, ge=1)
 
 
 class DeltaFollower:
@@ -58,6 +60,7 @@ class DeltaFollower:
         self._wants_everything = False
         self._num_errors = 0
         self._moved = asyncio.Event()
+        self._num_waiting = 0
         self._heard_at = clock()
         """When the last answer came, with news or without."""
         self.last_error: str | None = None
@@ -66,16 +69,21 @@ class DeltaFollower:
         """Wait for `timeout` seconds at most until the replica stands at this version or a later one; say
         whether it does.
 
-        Nobody waits where nothing has been heard for longer than that: the model is away, and a request after
-        the other that waits for it in vain would be more than may be under way at once.
+        Nobody waits where nothing has been heard for longer than that, or where many wait already: the model
+        is away, and requests that wait for it in vain would take the room of all that may be under way.
         """
         is_away = self._clock() - self._heard_at > self._settings.poll_seconds + timeout
+        if is_away or self._num_waiting >= self._settings.max_waiting:
+            return self._replica.counter >= counter
+        self._num_waiting += 1
         try:
-            async with asyncio.timeout(0.0 if is_away else timeout):
+            async with asyncio.timeout(timeout):
                 while self._replica.counter < counter:
                     await self._moved.wait()
         except TimeoutError:
             return self._replica.counter >= counter
+        finally:
+            self._num_waiting -= 1
         return True
 
     async def run(self) -> None:

@@ -187,3 +187,19 @@ def test_nobody_waits_for_a_model_that_has_been_away_for_longer_than_anybody_wou
         return seen, await follow.follower.reached(2, timeout=60.0)
 
     assert asyncio.run(run()) == ([True, False, True], True)
+
+
+def test_so_many_wait_for_a_version_that_there_is_room_for_others() -> None:
+    follow = Follow([[FULL], [SECOND]])
+    many = DeltaFollowerSettings().max_waiting
+
+    async def run() -> tuple[bool, list[bool], bool]:
+        await follow.follower.follow_once()
+        waiting = [asyncio.create_task(follow.follower.reached(2, timeout=60.0)) for _ in range(many)]
+        await asyncio.sleep(0)
+        one_more = await follow.follower.reached(2, timeout=60.0)
+        await follow.follower.follow_once()
+        answers = await asyncio.gather(*waiting)
+        return one_more, answers, await follow.follower.reached(2, timeout=60.0)
+
+    assert asyncio.run(run()) == (False, [True] * many, True)
