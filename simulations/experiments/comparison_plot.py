@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -81,7 +82,15 @@ def _draw_course(axes: Axes, comparison: Comparison, variants_label: str) -> Non
     axes.axhline(0, color="#444444", linewidth=1.2)
     axes.set_xlabel("percent of the run")
     axes.set_ylabel(f"{head}: the same difference in each tenth of the run")
-    axes.legend(frameon=False, fontsize=8, title=variants_label, title_fontsize=8, alignment="left")
+    axes.legend(
+        frameon=False,
+        fontsize=8,
+        title=textwrap.fill(variants_label, 16),
+        title_fontsize=8,
+        alignment="left",
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+    )
 
 
 def _words(name: str) -> str:
