@@ -44,8 +44,9 @@ class CrowdCounts:
 class FeedCrowd:
     """An open loop: a slow answer does not hold the next request back. A context manager.
 
-    A request that fails is made once more, after a second, by way of the next address that takes the
-    connection: so does an app behind a gateway. addresses: asked anew for each request.
+    A request that fails is made once more, after a second, by way of the next address: so does an app behind
+    a gateway. An address that takes no connection is passed over, both times. addresses: asked anew for each
+    request.
     """
 
     def __init__(self, addresses: Callable[[], Sequence[str]], users: Sequence[str], rate: float) -> None:
@@ -90,24 +91,29 @@ class FeedCrowd:
     async def _ask_twice(self, http: httpx.AsyncClient, number: int, counts: CrowdCounts) -> None:
         counts.num_requests += 1
         began = time.monotonic()
-        problem = await self._ask(http, number, 0)
+        problem, place = await self._ask(http, number, number)
         if problem is None:
             counts.seconds.append(time.monotonic() - began)
             return
         counts.problems.append(problem)
         await asyncio.sleep(_PAUSE_SECONDS)
         async with httpx.AsyncClient(timeout=_SECOND_SECONDS) as again:
-            for attempt in range(1, 1 + len(self._addresses())):
-                problem = await self._ask(again, number, attempt)
-                if problem is None or not was_not_asked(problem):
-                    break
+            problem, _ = await self._ask(again, number, place + 1)
         if problem is not None:
             counts.failed.append(problem)
 
-    async def _ask(self, http: httpx.AsyncClient, number: int, attempt: int) -> str | None:
-        """Return what was wrong with the answer, None if nothing."""
+    async def _ask(self, http: httpx.AsyncClient, number: int, first: int) -> tuple[str | None, int]:
+        """Return what was wrong with the answer, None if nothing, and the place of the address that gave it.
+        first: the place to begin with."""
         addresses = self._addresses()
-        address = addresses[(number + attempt) % len(addresses)]
         user = self._users[number % len(self._users)]
-        problem = await feed_problem(http, address, user, _SLATE)
-        return None if problem is None else f"{problem} ({address})"
+        problem, place = "there is no address", first
+        for place in range(first, first + len(addresses)):
+            address = addresses[place % len(addresses)]
+            answer = await feed_problem(http, address, user, _SLATE)
+            if answer is None:
+                return None, place
+            problem = f"{answer} ({address})"
+            if not was_not_asked(answer):
+                break
+        return problem, place
