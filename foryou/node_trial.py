@@ -18,7 +18,8 @@ from simulations.paced_log import PacedLog
 from simulations.prefix_accounts import CleanPrefix, SystemPrefix
 
 WORKER_ROLES = ("shard", "learner", "serving", "worker")
-STEPS = ("calm", "add", "scale", "kill", "cut", "drain", "update", "head")
+STEPS = ("calm", "update", "head", "add", "scale", "kill", "cut", "drain")
+"""The two under the higher rate of feeds come before further nodes and shards share the machine."""
 CUT_SECONDS = 10.0
 _BUSY_RATE = 50.0
 _CALM_RATE = 10.0
