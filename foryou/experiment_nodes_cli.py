@@ -26,7 +26,7 @@ def experiment_nodes(
     path: PathOption,
     only: Annotated[
         str | None,
-        typer.Option(help="Steps by comma: calm, add, scale, kill, cut, drain, update, head."),
+        typer.Option(help="Steps by comma: calm, update, head, add, scale, kill, cut, drain."),
     ] = None,
     rows_per_second: Annotated[float, typer.Option(min=1, help="Of the log, during the steps.")] = 150.0,
     limit: Annotated[int | None, typer.Option(min=1, help="Replay only the first so many rows.")] = None,
