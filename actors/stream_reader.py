@@ -94,9 +94,8 @@ class StreamReader:
         if is_due or self._deliveries is None:  # a consumer ends with its stream: the next may be another's
             await self._check()
         try:
-            if self._deliveries is None:
-                self._deliveries = await self._deliver()
-            raw = await self._deliveries.take(max_messages, timeout)
+            deliveries = self._deliveries or await self._deliver()
+            raw = await deliveries.take(max_messages, timeout)
         except (NatsError, TimeoutError) as error:
             logger.warning("%s: reading again from %d: %s", self._stream, self._next, error)
             await self.close()
@@ -158,8 +157,9 @@ class StreamReader:
         return num_sent == self._num_taken and not info.num_pending
 
     async def _deliver(self) -> Deliveries:
+        """Make a consumer at the own position. It is known before it is open: what fails midway is closed."""
         self._num_taken = 0
-        deliveries = Deliveries(self._client, self._stream)
+        self._deliveries = deliveries = Deliveries(self._client, self._stream)
         await deliveries.open(
             ConsumerConfig(
                 deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
