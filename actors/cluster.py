@@ -78,28 +78,34 @@ class ClusterPlan(BaseModel):
     detached: bool = False
 
 
-def start_actors(plan: ClusterPlan) -> SystemActors:
-    """Start every actor of one namespace and wait until each answers. Ray must be initialized."""
+def start_actors(plan: ClusterPlan, *, one_by_one: bool = False) -> SystemActors:
+    """Start every actor of one namespace and wait until each answers. Ray must be initialized.
+
+    one_by_one: each once the one before answers. Slower, but a process that begins takes a core for seconds
+    (imports), and several at once would take them all from replicas that serve meanwhile on the same nodes.
+    """
     namespace = Namespace(plan.endpoints.namespace)
     partitions = range(plan.endpoints.num_partitions)
     directory = ShardDirectory(plan.endpoints, RAY_NAMESPACE)
-    shards = _start_shards(plan, asyncio.run(directory.begin(plan.num_shards)))
+    shards = _start_shards(plan, asyncio.run(directory.begin(plan.num_shards)), one_by_one)
     client = ParameterClient(shard_map=directory)
 
+    def begun(handle: Any) -> Any:
+        if one_by_one:
+            ray.get(handle.status.remote(), timeout=_READY_SECONDS)
+        return handle
+
     def start(plain_class: type, role: str, *arguments: Any, threads: int = 1) -> Any:
-        return (
-            ray.remote(plain_class)
-            .options(**_options(plan, role), max_concurrency=threads)
-            .remote(*arguments)
-        )
+        options = _options(plan, role)
+        return begun(ray.remote(plain_class).options(**options, max_concurrency=threads).remote(*arguments))
 
     actors = SystemActors(
         shards=shards,
-        joiner=start_joiner(plan),
+        joiner=begun(start_joiner(plan)),
         counter_writer=None
         if plan.replay
         else start(CounterWriter, "counter-writer", plan.endpoints, client, partitions, plan.batching),
-        learner=start_learner(plan, plan.model.group, plan.training) if plan.learning else None,
+        learner=begun(start_learner(plan, plan.model.group, plan.training)) if plan.learning else None,
         model=None
         if plan.replay
         else start(
@@ -175,8 +181,12 @@ def find_model_actor(endpoints: EndpointSettings) -> Any:
     return ray.get_actor(Namespace(endpoints.namespace).actor("model"), namespace=RAY_NAMESPACE)
 
 
-def _start_shards(plan: ClusterPlan, shard_map: ShardMap) -> dict[int, Any]:
-    shards = {shard: _start_shard(plan, shard) for shard in shard_map.shards}
+def _start_shards(plan: ClusterPlan, shard_map: ShardMap, one_by_one: bool) -> dict[int, Any]:
+    shards = {}
+    for shard in shard_map.shards:
+        shards[shard] = _start_shard(plan, shard)
+        if one_by_one:
+            ray.get(shards[shard].statistics.remote(), timeout=_READY_SECONDS)
     ray.get([handle.statistics.remote() for handle in shards.values()], timeout=_READY_SECONDS)
     return shards
 

@@ -152,7 +152,7 @@ def bring_up(
             say("stopping the actors of before")
             stop_actors(namespace, running)
         say("joiner, learner, shards, model actor")
-        start_actors(plan)
+        start_actors(plan, one_by_one=bool(running))
     deployment = Deployment(
         number=deployments[-1].number + 1 if deployments else 1,
         created_at=time.time(),

@@ -47,9 +47,9 @@ class HttpSettings(_Section):
     replicas: int = Field(default=1, ge=1)
     max_replicas: int | None = Field(default=None, ge=1)
     """Above `replicas`, their number follows the load up to this."""
-    max_ongoing_requests: int = Field(default=64, ge=1)
+    max_ongoing_requests: int = Field(default=128, ge=1)
     max_queued_requests: int = Field(default=256, ge=1)
-    """Both of one replica; it refuses earlier, at `feed.api.max_under_way`."""
+    """Both of one replica; it refuses earlier, at `feed.api.max_under_way` and `max_burst`."""
 
     @property
     def is_loopback(self) -> bool:

@@ -187,7 +187,7 @@ def build_application(
     worker_roles: Sequence[str] = (),
     num_replicas: int = 1,
     max_replicas: int | None = None,
-    max_ongoing_requests: int = 64,
+    max_ongoing_requests: int = 128,
     max_queued_requests: int = 256,
     placement: Mapping[str, Any] | None = None,
     revision: str = "",
@@ -209,7 +209,7 @@ def build_application(
     deployment = serve.deployment(
         serve.ingress()(FeedIngress),
         name="feed",
-        **replica_numbers(num_replicas, max_replicas, max_ongoing_requests),
+        **replica_numbers(num_replicas, max_replicas, feed.api.max_under_way),
         max_surge_percent=0 if placement else 100,
         max_ongoing_requests=max_ongoing_requests,
         max_queued_requests=max_queued_requests,
@@ -230,7 +230,7 @@ class NoOp:
 
 
 def build_noop_application(
-    *, num_replicas: int = 1, max_ongoing_requests: int = 64, max_queued_requests: int = 256
+    *, num_replicas: int = 1, max_ongoing_requests: int = 128, max_queued_requests: int = 256
 ) -> serve.Application:
     """Return a deployment that does nothing, under the same options as the feed's."""
     deployment = serve.deployment(

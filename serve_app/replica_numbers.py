@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 
-def replica_numbers(least: int, most: int | None, max_ongoing_requests: int) -> dict[str, Any]:
+def replica_numbers(least: int, most: int | None, max_under_way: int) -> dict[str, Any]:
     """Return the options of a fixed number of replicas, or of one that follows the load.
 
-    A replica ranks in one thread, so requests under way beyond a few only wait: a quarter of what it takes at
+    A replica ranks in one thread, so requests under way beyond a few only wait: half of what it takes at
     most is where another replica is worth its start.
     """
     if most is None or most <= least:
@@ -17,6 +17,6 @@ def replica_numbers(least: int, most: int | None, max_ongoing_requests: int) -> 
         "autoscaling_config": {
             "min_replicas": least,
             "max_replicas": most,
-            "target_ongoing_requests": max(max_ongoing_requests / 4, 1),
+            "target_ongoing_requests": max(max_under_way / 2, 1),
         }
     }

@@ -21,7 +21,7 @@ from serve_app.http.content_routes import content_routes
 from serve_app.http.event_routes import event_routes
 from serve_app.http.feed_routes import feed_routes
 from serve_app.http.json_answers import invalid_request, problem, refused
-from serve_app.http.load_shedding import LoadShedding
+from serve_app.http.load_shedding import LoadShedding, RequestRoom
 from serve_app.http.model_routes import model_routes
 from serve_app.http.operations_routes import operations_routes
 from serve_app.http.request_metrics import RequestMetrics
@@ -69,7 +69,7 @@ def create_app(
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(
         LoadShedding,
-        max_under_way=settings.max_under_way,
+        room=RequestRoom(settings.max_under_way, settings.max_burst),
         retry_after_seconds=settings.retry_after_seconds,
         shed=service.metrics.shed,
     )
