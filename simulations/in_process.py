@@ -71,7 +71,8 @@ class InProcessSystem:
 
     learning: False never trains (states, counters and the catalogue move all the same). seed: of exploration
     and sampling. refit_seconds: learned weights reach the replica only that often, as in a system that is
-    refitted in batches; None syncs them with all else.
+    refitted in batches; None syncs them with all else. batch: so do people's states and contents' counters,
+    as where the job that refits the model computes its features too; what was served is known at once.
     """
 
     def __init__(
@@ -81,11 +82,16 @@ class InProcessSystem:
         learning: bool = True,
         seed: int = 0,
         refit_seconds: float | None = None,
+        batch: bool = False,
     ) -> None:
         self.settings = settings
         self._refit_seconds = refit_seconds
+        self._batch = batch
         self._next_refit = 0.0
         self.streams = InProcessStreams(settings.joiner)
+        self._served_states: Mapping[str, tuple[bytes | None, bytes | None]] = (
+            {} if batch else self.streams.states
+        )
         self.learner = InProcessLearner(
             settings.training,
             num_partitions=settings.joiner.num_partitions,
@@ -169,7 +175,7 @@ class InProcessSystem:
         """Return a request with the person hydrated, as the pipeline gets it."""
         served = self._served.get(request.user_id, [])
         stored = StoredUser(
-            state=self.streams.states.get(request.user_id, (None, None))[0],
+            state=self._served_states.get(request.user_id, (None, None))[0],
             profile=None,
             served=np.concatenate(served) if served else np.empty(0, dtype=np.uint64),
             rows={self.replica.row_group: self.user_rows(key_of(request.user_id))},
@@ -213,10 +219,14 @@ class InProcessSystem:
 
     def _sync(self, now: float) -> None:
         contents, self._new_contents = self._new_contents, []
-        with_weights = self._refit_seconds is None or now >= self._next_refit
-        if with_weights and self._refit_seconds is not None:
+        refit = self._refit_seconds is None or now >= self._next_refit
+        if refit and self._refit_seconds is not None:
             self._next_refit = now + self._refit_seconds
-        delta, user_rows = self.learner.changes(contents, created_at=now, with_weights=with_weights)
+        if refit and self._batch:
+            self._served_states = dict(self.streams.states)
+        delta, user_rows = self.learner.changes(
+            contents, created_at=now, with_weights=refit, with_counters=refit or not self._batch
+        )
         self.replica.apply_whole(delta)
         for slot, rows in user_rows.items():
             self._keep_user_rows(slot, rows)

@@ -111,15 +111,21 @@ class InProcessLearner:
         return self._step.run(batch, pulled.values, pulled.dense, pulled.counters)
 
     def changes(
-        self, contents: Sequence[ContentFacts], created_at: float, *, with_weights: bool = True
+        self,
+        contents: Sequence[ContentFacts],
+        created_at: float,
+        *,
+        with_weights: bool = True,
+        with_counters: bool = True,
     ) -> tuple[ModelDelta, dict[str, Rows]]:
         """Return what changed since the last call, for the replica, and the user rows, for the store.
 
-        with_weights: False leaves the model's own changes for a later call: contents and counters only.
+        with_weights, with_counters: False leaves the model's changes, or the counters', for a later call.
         """
+        groups = [self._group] * with_weights + [COUNTERS_GROUP] * with_counters
         deltas = []
         for shard, host in self.shards.items():
-            for group in (self._group, COUNTERS_GROUP) if with_weights else (COUNTERS_GROUP,):
+            for group in groups:
                 delta = host.deltas_since(group, self._cursors.get((shard, group), -1), host.incarnation)
                 self._cursors[shard, group] = delta.to_version
                 deltas.append((shard, delta))

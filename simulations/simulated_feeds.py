@@ -16,10 +16,15 @@ from simulations.world import World
 START_TIME = 1_767_225_600.0
 """Epoch seconds at which every simulated world begins: midnight, 1 January 2026, UTC."""
 
-REFITS: dict[str, float] = {"frozen-5min": 300.0, "frozen-30min": 1_800.0, "frozen-5h": 18_000.0}
-"""Seconds of the world between two refits."""
+_INTERVALS = {"5min": 300.0, "30min": 1_800.0, "5h": 18_000.0}
+REFITTED: tuple[str, ...] = ("frozen", "batch")
+REFITS: dict[str, float] = {
+    f"{kind}-{interval}": seconds for kind in REFITTED for interval, seconds in _INTERVALS.items()
+}
+"""Seconds of the world between two refits. frozen: of the model; batch: of all that is learned, what is known
+of people and contents too."""
 
-POLICIES: tuple[str, ...] = ("random", "popular", "tags", "frozen", "online", "oracle")
+POLICIES: tuple[str, ...] = ("random", "popular", "tags", *REFITTED, "online", "oracle")
 
 
 class SimulatedFeed(Protocol):
@@ -53,7 +58,8 @@ class SystemServed:
 
     It joins, learns and syncs when `sync_seconds` of the world have passed or `sync_slates` were watched, so
     a person's next slate knows what came of the one before. With `refit_seconds` the weights that serve move
-    only that often, while states and counters move as ever: Monolith's sync interval (2209.07663, 4.2).
+    only that often, while states and counters move as ever: Monolith's sync interval (2209.07663, 4.2). With
+    `batch` states and counters wait for the refit too.
     """
 
     def __init__(
@@ -62,12 +68,13 @@ class SystemServed:
         settings: InProcessSettings,
         *,
         refit_seconds: float | None = None,
+        batch: bool = False,
         seed: int = 0,
         sync_seconds: float = 60.0,
         sync_slates: int = 25,
         system: InProcessSystem | None = None,
     ) -> None:
-        self.system = system or InProcessSystem(settings, seed=seed, refit_seconds=refit_seconds)
+        self.system = system or InProcessSystem(settings, seed=seed, refit_seconds=refit_seconds, batch=batch)
         self._world = world
         self._sync_seconds = sync_seconds
         self._sync_slates = sync_slates
@@ -103,15 +110,16 @@ class SystemServed:
 
 
 def names_of(against: tuple[str, ...]) -> tuple[str, ...]:
-    """Spell `frozen` out, keep the order, and always have random and oracle, which the gap is between.
+    """Spell `frozen` and `batch` out and keep the order.
 
-    Raises ValueError for a policy that is not known.
+    random and oracle, which the gap is between, are always there. Raises ValueError for an unknown policy.
     """
     names: dict[str, None] = {}
     for policy in ("random", *against, "oracle"):
         if policy not in POLICIES and policy not in REFITS:
             raise ValueError(f"policy {policy!r}: known are {', '.join(POLICIES)}, {', '.join(REFITS)}")
-        names.update(dict.fromkeys(REFITS if policy == "frozen" else (policy,)))
+        every = [name for name in REFITS if name.startswith(f"{policy}-")] if policy in REFITTED else [policy]
+        names.update(dict.fromkeys(every))
     return tuple(names)
 
 
@@ -126,4 +134,5 @@ def feed_of(name: str, world: World, settings: InProcessSettings) -> SimulatedFe
         return PolicyServed(TagLikesFeed(world, seed=seed + 3))
     if name == "oracle":
         return PolicyServed(OracleFeed(world))
-    return SystemServed(world, settings, refit_seconds=REFITS.get(name), seed=seed)
+    batch = name.startswith("batch-")
+    return SystemServed(world, settings, refit_seconds=REFITS.get(name), batch=batch, seed=seed)

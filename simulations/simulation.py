@@ -17,13 +17,12 @@ from simulations.arm_record import ArmRecord
 from simulations.copies import WITHOUT_BOTS, Copy, Tell, run_in_processes
 from simulations.in_process import InProcessSettings
 from simulations.presets import Preset
+from simulations.recovery import Recoveries, lost_after_jump, recoveries
 from simulations.simulated_feeds import SimulatedFeed, names_of
 from simulations.simulation_measures import (
     Estimate,
     gap_closed,
-    lost_after_jump,
     new_good_reached,
-    recovery_interactions,
     suppressed_regained,
 )
 from simulations.world import World
@@ -108,9 +107,11 @@ class SimulationResult:
         measures: dict[str, dict[str, Estimate]] = {}
         if dynamics.jump_hours:
             hours = dynamics.jump_hours
-            measures["recovery_interactions"] = self.estimates(
-                lambda record: recovery_interactions(record, hours)
-            )
+            found = self.recoveries()
+            measures["recovery_interactions"] = found.own_level
+            if found.online_level:
+                measures["recovery_to_online"] = found.online_level
+                measures["back_after_online"] = found.after_online
             measures["lost_after_jump"] = self.estimates(lambda record: lost_after_jump(record, hours))
         if dynamics.uploaded_later:
             measures["new_good_reached"] = self.new_good()
@@ -123,6 +124,11 @@ class SimulationResult:
             ]
             measures["bot_effect"] = {"online": Estimate.of(effects)}
         return measures
+
+    def recoveries(self) -> Recoveries:
+        """Return how soon every policy is back after a jump of tastes, over all seeds."""
+        by_policy = {name: [records[name] for records in self.records] for name in self.names}
+        return recoveries(by_policy, self.preset.world.dynamics.jump_hours)
 
     def new_good(self) -> dict[str, Estimate]:
         """Return the share of new good contents that came to their due, by policy."""

@@ -24,6 +24,8 @@ _COLUMNS: dict[str, tuple[str, str]] = {
     "sessions": ("sessions", ",.0f"),
     "watch_minutes": ("watch minutes", ",.0f"),
     "recovery_interactions": ("interactions to recover", ",.0f"),
+    "recovery_to_online": ("to recover to online's level", ",.0f"),
+    "back_after_online": ("there later than online", ".0%"),
     "lost_after_jump": ("lost after a jump", ".1%"),
     "new_good_reached": ("new good at their due", ".0%"),
     "suppressed_regained": ("suppressed regained", ".0%"),

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from foryou.simulate_command import SimulationError, hours_of, run_simulate_command
-from simulations.arm_record import CURVES, ArmRecord
+from learners.user_state import UserState
+from serve_app.pipeline.ranking_request import FeedRequest
+from simulations.arm_record import CURVES
 from simulations.behaviour import Viewer
 from simulations.copies import WITHOUT_BOTS
 from simulations.paired_runs import run_copy
 from simulations.presets import PRESETS
 from simulations.simulated_feeds import feed_of, names_of
 from simulations.simulation import SYSTEM_SETTINGS, SimulationResult, simulate
-from simulations.simulation_measures import Estimate, lost_after_jump, recovery_interactions
+from simulations.simulation_measures import Estimate
 from simulations.simulation_plots import save_simulation_plots
 from simulations.tag_likes import TagLikesFeed
 from simulations.world import World
@@ -91,13 +93,28 @@ def test_pictures_show_what_a_world_was_made_for(cheap: SimulationResult, tmp_pa
     of_cold = simulate(cold, against=["popular"])
     pictures = save_simulation_plots(of_cold, tmp_path / "cold-start")
     assert {"suppressed.png", "engagement.png"} <= set(pictures)
-    assert "recovery.png" in save_simulation_plots(cheap, tmp_path / "drift")
+    assert {"recovery.png", "after_jump.png"} <= set(save_simulation_plots(cheap, tmp_path / "drift"))
     held, free = np.split(of_cold.curve_of("oracle", lambda record: record.share_of_topics(2))[1], [38])
     assert np.nanmean(held) < np.nanmean(free)
 
 
-def test_frozen_stands_for_three_intervals_and_unknown_names_are_refused() -> None:
+def test_until_a_batch_feed_is_refitted_it_hears_of_nothing_but_what_was_served() -> None:
+    preset = PRESETS["steady"].with_size(people=12)
+    world = World(preset.world)
+    feed = feed_of("batch-5h", world, SYSTEM_SETTINGS)
+    run_copy(preset, world, feed, max_interactions=60)
+    system = feed.system
+    person = next(user for user in world.people.ids if user in system.streams.states)
+    request = system.request(FeedRequest(user_id=person, limit=10), now=0.0)
+    assert len(request.served) > 0
+    assert request.state.num_contents == 0
+    assert UserState.from_bytes(system.streams.states[person][0]).num_contents > 0
+    assert system.replica.statistics()["counters"] == 0
+
+
+def test_frozen_and_batch_stand_for_three_intervals_and_unknown_names_are_refused() -> None:
     assert names_of(("frozen",)) == ("random", "frozen-5min", "frozen-30min", "frozen-5h", "oracle")
+    assert names_of(("batch",)) == ("random", "batch-5min", "batch-30min", "batch-5h", "oracle")
     with pytest.raises(ValueError, match="psychic"):
         names_of(("psychic",))
 
@@ -128,18 +145,6 @@ def test_an_interval_over_seeds_is_students() -> None:
     assert estimate.high == pytest.approx(2 + 4.3027 / 3**0.5, abs=1e-3)
     assert Estimate.of([1.0]) == Estimate(1.0, None, None)
     assert Estimate.of([float("nan")]).mean is None
-
-
-def test_recovery_counts_interactions_until_the_level_is_back() -> None:
-    record = ArmRecord(World(DRIFT.world), hours=24)
-    hour = 3_600.0
-    shares = [8] * 200 + [2] * 60 + [8] * 200
-    record.slates = [(hour * (9 + (place - 200) / 100), 10, viewed) for place, viewed in enumerate(shares)]
-    found = recovery_interactions(record, (9.0,))
-    assert 800 < found <= 910
-    assert np.isnan(recovery_interactions(record, ()))
-    assert lost_after_jump(record, (9.0,)) == pytest.approx(60 * 0.6 / 260 / 0.8, abs=0.01)
-    assert np.isnan(lost_after_jump(record, ()))
 
 
 def test_tags_a_person_liked_come_first() -> None:
