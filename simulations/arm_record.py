@@ -55,14 +55,17 @@ class ArmRecord:
         sums["viewed"][place] += num_viewed
         sums["seconds"][place] += watched.watch_seconds.sum()
         sums["slates"][place] += 1
-        sums["topics"][place] += len(np.unique(published.topics[contents]))
+        topics, creators = published.topics[contents].tolist(), published.creators[contents].tolist()
+        sums["topics"][place] += len(set(topics))
         sums["fresh"][place] += (viewer.moment + published.ages[contents] < 6 * HOUR).sum()
         if best is not None:
             sums["regret"][place] += float(best.mean()) - own
             sums["regret_slates"][place] += 1
-        np.add.at(self._creators[place], published.creators[contents], 1.0)
-        np.add.at(self.topics_shown[place], published.topics[contents], 1.0)
-        np.add.at(self.first_shown, contents, 1)
+        of_creators, of_topics = self._creators[place], self.topics_shown[place]
+        for content, topic, creator in zip(contents.tolist(), topics, creators, strict=True):
+            of_creators[creator] += 1.0
+            of_topics[topic] += 1.0
+            self.first_shown[content] += 1
         self.visited[place, viewer.person] = True
         self.slates.append((viewer.moment, count, num_viewed))
         self.num_interactions += count

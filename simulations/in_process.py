@@ -42,6 +42,7 @@ from simulations.replay_measurement import ReplayMeasurement
 from simulations.replay_report import ReplayReport
 
 NO_CONTEXT = RequestContext()
+_NOTHING_SERVED: IdArray = np.empty(0, dtype=np.uint64)
 
 
 class InProcessSettings(BaseModel):
@@ -105,7 +106,7 @@ class InProcessSystem:
         self._hydrator = PersonHydrator(self.replica)
         self._generator = np.random.default_rng(seed)
         self._user_rows: dict[int, dict[str, FloatArray]] = {}
-        self._served: dict[str, list[IdArray]] = {}
+        self._served: dict[str, IdArray] = {}
         self._new_contents: list[ContentFacts] = []
         self._num_requests = 0
         self._sync(now=0.0)
@@ -168,16 +169,16 @@ class InProcessSystem:
             features=slate.scored.features,
         )
         self._append(user_id, [("impression", impression.to_wire())], now)
-        self._served.setdefault(user_id, []).append(slate.scored.contents.content_keys)
+        served = self._served.get(user_id, _NOTHING_SERVED)
+        self._served[user_id] = np.concatenate([served, slate.scored.contents.content_keys])
         return ServedFeed(request_id, slate.scored.contents.content_ids, str(version), slate)
 
     def request(self, request: FeedRequest, now: float) -> RankingRequest:
         """Return a request with the person hydrated, as the pipeline gets it."""
-        served = self._served.get(request.user_id, [])
         stored = StoredUser(
             state=self._served_states.get(request.user_id, (None, None))[0],
             profile=None,
-            served=np.concatenate(served) if served else np.empty(0, dtype=np.uint64),
+            served=self._served.get(request.user_id, _NOTHING_SERVED),
             rows={self.replica.row_group: self.user_rows(key_of(request.user_id))},
         )
         return self._hydrator.hydrate(request, stored, now, self._generator)

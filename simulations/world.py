@@ -80,6 +80,7 @@ class World:
             contents.topics,
         )
         self.contents: PublishedContents = replace(contents, ages=self.dynamics.upload_ages(contents.ages))
+        self._creator_tastes: dict[int, DoubleArray] = {}
 
     @property
     def num_bots(self) -> int:
@@ -96,12 +97,17 @@ class World:
 
     def creator_taste(self, person: int, creators: IntArray) -> DoubleArray:
         """Return the log-odds that each creator adds for this person, float64 [n]."""
-        settings = self.settings
-        draws = uniform_draws(settings.seed, _CREATOR_TASTE, creators.astype(np.uint64), person)[0]
-        liked = draws < settings.liked_creators
-        disliked = draws >= 1.0 - settings.disliked_creators
-        taste: DoubleArray = settings.creator_taste * (liked.astype(np.float64) - disliked)
-        return taste
+        tastes = self._creator_tastes.get(person)
+        if tastes is None:
+            settings = self.settings
+            numbers = np.arange(settings.num_creators, dtype=np.uint64)
+            draws = uniform_draws(settings.seed, _CREATOR_TASTE, numbers, person)[0]
+            liked = draws < settings.liked_creators
+            disliked = draws >= 1.0 - settings.disliked_creators
+            tastes = self._creator_tastes[person] = settings.creator_taste * (
+                liked.astype(np.float64) - disliked
+            )
+        return tastes[creators]
 
     def true_logits(self, person: int, contents: IntArray, time: float = 0.0) -> DoubleArray:
         """Return the log-odds of a view in a neutral mood and without boredom, float64 [n].
