@@ -9,8 +9,9 @@ from matplotlib.ticker import PercentFormatter
 
 from simulations.policy_pictures import LOOKS, new_figure, save_bars
 from simulations.recovery import RECOVERED, STEP, Recoveries
+from simulations.simulated_feeds import REFITS
 
-_SHOWN = 3_000
+_SHOWN = 2_000
 
 
 def save_recovery_plots(recoveries: Recoveries, world: str, folder: Path) -> dict[str, str]:
@@ -43,20 +44,25 @@ def save_recovery_plots(recoveries: Recoveries, world: str, folder: Path) -> dic
 
 
 def _save_curve(recoveries: Recoveries, world: str, path: Path, rests_on: str) -> None:
+    """Draw the feeds that learn a model, all where there are none: a dozen lines would hide each other."""
+    learned = [name for name in recoveries.after if name == "online" or name in REFITS]
     figure, axes = new_figure(f"{world}: what is viewed after a jump of tastes")
     for name, (label, colour, width, style) in LOOKS.items():
-        if name not in recoveries.after:
+        if name not in (learned or recoveries.after):
             continue
         after = recoveries.after[name]
-        whole = np.ones((1, len(after.shown)))
-        curve = (after.curves(whole) / after.levels(whole))[0, : _SHOWN // STEP]
+        curve = after.curves(np.ones((1, len(after.shown))))[0, : _SHOWN // STEP]
         axes.plot(
             (np.arange(len(curve)) + 1) * STEP, curve, style, color=colour, linewidth=width, label=label
         )
-    axes.axhline(RECOVERED, color="#444444", linestyle=":", linewidth=1.2, label=f"{RECOVERED:.0%}: back")
+    if "online" in recoveries.after:
+        after = recoveries.after["online"]
+        level = RECOVERED * float(after.levels(np.ones((1, len(after.shown))))[0])
+        label = f"{RECOVERED:.0%} of online's level before"
+        axes.axhline(level, color="#444444", linestyle=":", linewidth=1.2, label=label)
     axes.set_xlim(0, _SHOWN)
     axes.set_xlabel(f"interactions since the jump ({rests_on})")
-    axes.set_ylabel("share viewed, of the feed's own level before")
+    axes.set_ylabel("share of shown contents that were viewed")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid(axis="y", color="#dddddd", linewidth=0.8)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
