@@ -33,7 +33,7 @@ class ArchiveActor:
         self._settings = settings
         self._files = ArchiveFiles(settings.uri)
         self._writers: dict[StreamKind, ArchiveWriter] = {}
-        self._task = BackgroundTask("archive", self._run)
+        self._task = BackgroundTask("archive", self._run, gives_way=True)
         self._task.start()
 
     def status(self) -> dict[str, Any]:

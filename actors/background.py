@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +17,8 @@ _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 _PROVEN_SECONDS = 3.0
 """A run that lasts so long has got over what ended the one before."""
+_BEHIND_NICENESS = 5
+"""About a third of a full share where cores are short, all of it where they are not (sched(7))."""
 _GRACE_SECONDS = 4.0
 """A run that was asked to stop and waits for a dead broker or store is cancelled after this."""
 
@@ -24,7 +28,8 @@ class BackgroundTask:
 
     `main` must find out by itself where to go on, also after it was cancelled. Pauses between runs double,
     from 0.2 s to 5 s. An error in `stays_down` needs an operator (or says that somebody else does the work
-    now): it ends the task for good.
+    now): it ends the task for good. One that `gives_way` is what neither an answer nor a version of the model
+    waits for: where cores are short, replicas, joiners and learners have them first.
     """
 
     def __init__(
@@ -33,8 +38,10 @@ class BackgroundTask:
         main: Callable[[asyncio.Event], Awaitable[None]],
         *,
         stays_down: tuple[type[Exception], ...] = (),
+        gives_way: bool = False,
     ) -> None:
         self._main = main
+        self._gives_way = gives_way
         self._name = name
         self._stays_down = stays_down
         self._failure: Exception | None = None
@@ -76,6 +83,9 @@ class BackgroundTask:
             raise TimeoutError(f"{self._name} did not stop within {timeout} s")
 
     def _run(self) -> None:
+        if self._gives_way and sys.platform == "linux":  # elsewhere a priority is the whole process's
+            present = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, 0, max(present, _BEHIND_NICENESS))
         asyncio.run(self._supervise())
 
     async def _supervise(self) -> None:

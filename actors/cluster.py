@@ -90,6 +90,11 @@ def start_actors(plan: ClusterPlan, *, one_by_one: bool = False) -> SystemActors
     shards = _start_shards(plan, asyncio.run(directory.begin(plan.num_shards)), one_by_one)
     client = ParameterClient(shard_map=directory)
 
+    # Replicas hear of counters once a sync: written oftener, each push would cost a shard the same for less.
+    counting = plan.batching.model_copy(
+        update={"max_wait_seconds": max(plan.batching.max_wait_seconds, plan.model.sync_every_seconds)}
+    )
+
     def begun(handle: Any) -> Any:
         if one_by_one:
             ray.get(handle.status.remote(), timeout=_READY_SECONDS)
@@ -104,7 +109,7 @@ def start_actors(plan: ClusterPlan, *, one_by_one: bool = False) -> SystemActors
         joiner=begun(start_joiner(plan)),
         counter_writer=None
         if plan.replay
-        else start(CounterWriter, "counter-writer", plan.endpoints, client, partitions, plan.batching),
+        else start(CounterWriter, "counter-writer", plan.endpoints, client, partitions, counting),
         learner=begun(start_learner(plan, plan.model.group, plan.training)) if plan.learning else None,
         model=None
         if plan.replay

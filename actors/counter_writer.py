@@ -34,7 +34,7 @@ class CounterWriter:
         self._num_examples = 0
         self._epoch = 0
         self._follower: ExamplesFollower | None = None
-        self._task = BackgroundTask("counter-writer", self._run, stays_down=NEEDS_OPERATOR)
+        self._task = BackgroundTask("counter-writer", self._run, stays_down=NEEDS_OPERATOR, gives_way=True)
         pace_collector()
         self._task.start()
 

@@ -51,7 +51,7 @@ class ModelsActor:
         self._report: dict[str, Any] = {}
         self._alerts: list[dict[str, Any]] = []
         self._keeping = BackgroundTask("models", self._keep)
-        self._judging = BackgroundTask("kpis", self._judge, stays_down=(OvertakenError,))
+        self._judging = BackgroundTask("kpis", self._judge, stays_down=(OvertakenError,), gives_way=True)
         self._keeping.start()
         self._judging.start()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import random
 import shutil
 import socket
 import sys
@@ -22,6 +23,7 @@ import psutil
 from foryou.kept_server import LOOPBACK, KeptServer, LocalServiceError
 
 MAX_PAYLOAD_BYTES = 8 * 1024**2
+_PORTS, _PORTS_TRIED = range(20_000, 32_768), 100
 
 
 class StateFolderInUseError(Exception):
@@ -195,10 +197,20 @@ class LocalServices:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on now.
+
+    Below those that systems give to outgoing connections (32768 and up on Linux): one of these may be taken
+    by any process of this machine between here and the moment somebody listens on it.
+    Raises OSError where all are taken.
+    """
+    for port in random.SystemRandom().sample(_PORTS, _PORTS_TRIED):
+        with socket.socket() as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"none of {_PORTS_TRIED} ports of {LOOPBACK} is free")
 
 
 def _search_path() -> str:

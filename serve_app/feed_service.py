@@ -233,7 +233,7 @@ class FeedService:
     ) -> dict[str, Any]:
         keys = np.array([key_of(content_id)], dtype=np.uint64)
         row = int(model.replica.state.contents.find(keys)[0])
-        considered = None if row < 0 else model.pipeline.consider(ranking, row)
+        considered = None if row < 0 else model.pipeline.consider(ranking, row, slate)
         return about_content(content_id, considered, slate, limit=ranking.limit)
 
     def _count(self, slate: RankedSlate, answer: dict[str, Any]) -> None:

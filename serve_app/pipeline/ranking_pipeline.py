@@ -37,6 +37,7 @@ class RankedSlate:
 
     scored: None where there was no candidate at all. sources: k names. propensities, explored: as in `Slate`.
     explanation: where the request asks for one. considered: all that were scored, what is shown among them.
+    proposals: of each source, in their order.
     """
 
     scored: ScoredCandidates | None
@@ -46,6 +47,7 @@ class RankedSlate:
     trace: StageTrace
     explanation: SlateExplanation | None = None
     considered: ScoredCandidates | None = None
+    proposals: Sequence[Proposal] = ()
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -97,9 +99,13 @@ class RankingPipeline:
     def rank(self, request: RankingRequest) -> RankedSlate:
         """Compose one slate of at most `request.limit` contents."""
         trace = StageTrace()
-        candidates = self._filter(request, self._propose(request, trace), trace)
+        proposals = self._propose(request, trace)
+        contents = self._replica.state.contents
+        candidates = Candidates.of(proposals, contents.content_keys, contents.creator_keys)
+        candidates = self._filter(request, candidates, trace)
         if not len(candidates):
-            return RankedSlate(None, [], np.empty(0, dtype=np.float32), np.empty(0, dtype=np.bool_), trace)
+            nothing = np.empty(0, dtype=np.float32)
+            return RankedSlate(None, [], nothing, nothing.astype(np.bool_), trace, proposals=proposals)
         scored, steps = self._score(request, candidates, trace)
         selected, slate = self._select(request, scored, trace)
         shown = scored.take(slate.order, self._replica.contents(scored.candidates.rows[slate.order]))
@@ -107,7 +113,9 @@ class RankingPipeline:
         explanation = None
         if request.explain:
             explanation = explain_slate(steps, self._signals(scored), scored, selected, slate.order)
-        return RankedSlate(shown, names, slate.propensities, slate.explored, trace, explanation, scored)
+        return RankedSlate(
+            shown, names, slate.propensities, slate.explored, trace, explanation, scored, proposals
+        )
 
     def observe(self, request: RankingRequest, slate: RankedSlate) -> None:
         """Tell the observers of a slate that will be shown; apart from `rank`, so that it may be done while
@@ -116,9 +124,11 @@ class RankingPipeline:
             for observer in self._observers:
                 observer.observe(request, slate.considered, slate.scored)
 
-    def consider(self, request: RankingRequest, row: int) -> Consideration:
-        """Score one content, whatever sources and filters say of it, and tell what they say."""
-        proposals = self._proposals(request, StageTrace())
+    def consider(self, request: RankingRequest, row: int, slate: RankedSlate) -> Consideration:
+        """Score one content, whatever sources and filters say of it, and tell what they say.
+
+        slate: what `rank` made of this request, in the same state of the replica.
+        """
         contents = self._replica.state.contents
         alone = Candidates.of(
             [Proposal.of(np.array([row], dtype=np.int64))], contents.content_keys, contents.creator_keys
@@ -129,16 +139,12 @@ class RankingPipeline:
             removed_by=next(refusing, None),
             proposed_by=[
                 source.name
-                for source, proposal in zip(self._sources, proposals, strict=True)
+                for source, proposal in zip(self._sources, slate.proposals, strict=True)
                 if row in proposal.rows
             ],
         )
 
-    def _propose(self, request: RankingRequest, trace: StageTrace) -> Candidates:
-        contents = self._replica.state.contents
-        return Candidates.of(self._proposals(request, trace), contents.content_keys, contents.creator_keys)
-
-    def _proposals(self, request: RankingRequest, trace: StageTrace) -> list[Proposal]:
+    def _propose(self, request: RankingRequest, trace: StageTrace) -> list[Proposal]:
         proposals = []
         for source in self._sources:
             started = self._timer()

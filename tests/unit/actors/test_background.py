@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import time
 from collections.abc import Callable
 
@@ -95,3 +97,20 @@ def test_a_run_that_waits_for_a_dead_broker_is_cancelled_when_asked_to_stop(
     task.stop()
     assert not task.is_running
     assert task.failure is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a priority of their own on Linux alone")
+def test_a_task_that_gives_way_lets_others_have_the_cores_first_and_its_starter_keeps_its_place() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    niceness = []
+
+    async def work(stop: asyncio.Event) -> None:
+        niceness.append(os.getpriority(os.PRIO_PROCESS, 0))
+
+    for gives_way in (False, True):
+        task = BackgroundTask("work", work, gives_way=gives_way)
+        task.start()
+        task.stop()
+
+    assert niceness == [before, max(before, 5)]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
