@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -48,10 +48,12 @@ def save_bars(
     shape: str = ".0%",
     least: float | None = None,
     most: float | None = None,
-    floor: tuple[float, str] | None = None,
+    beyond: Collection[str] = (),
 ) -> None:
-    """least, most: what the quantity is never below and above, whatever an interval of few seeds says. floor:
-    a value to compare the bars with, and what it means."""
+    """least, most: what the quantity is never below and above, whatever an interval of few seeds says.
+
+    beyond: the policies of which it is only known that they are beyond their value.
+    """
     figure, axes = new_figure(title)
     names = [name for name in reversed(LOOKS) if name in estimates and estimates[name].mean is not None]
     several = False
@@ -62,22 +64,28 @@ def save_bars(
         high = mean if estimate.high is None else min(estimate.high, np.inf if most is None else most)
         several = several or estimate.low is not None
         whiskers = [[mean - low], [high - mean]] if low < high else None
-        axes.barh(place, mean, color=LOOKS[name][1], xerr=whiskers, capsize=4, height=0.65)
+        known = name not in beyond
+        axes.barh(
+            place,
+            mean,
+            color=LOOKS[name][1],
+            alpha=1.0 if known else 0.3,
+            xerr=whiskers if known else None,
+            capsize=4,
+            height=0.65,
+        )
         axes.annotate(
-            format(mean, shape),
-            (max(high, 0), place),
+            format(mean, shape) if known else f"over {format(mean, shape)}",
+            (max(high if known else mean, 0), place),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
             fontweight="bold" if name == "online" else "normal",
         )
     axes.set_yticks(range(len(names)), [LOOKS[name][0] for name in names])
-    axes.set_xlim(left=least, right=axes.get_xlim()[1] * 1.08)
+    axes.set_xlim(left=least, right=axes.get_xlim()[1] * 1.12)
     axes.xaxis.set_major_formatter(lambda value, _: format(value, shape))
     axes.set_xlabel(unit + ("\nwhiskers: 95% interval over seeds" if several else ""))
     axes.grid(axis="x", color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
-    if floor is not None:
-        axes.axvline(floor[0], color="#444444", linestyle=":", linewidth=1.2, label=floor[1])
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
     figure.savefig(path, metadata={"Software": None})

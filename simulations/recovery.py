@@ -117,13 +117,14 @@ class Recoveries:
 
     own_level: interactions until a feed is back at 90% of its own level before the jump. online_level: until
     it is at 90% of `online`'s, which is what people miss; a feed that has little to lose is soon back at its
-    own. after_online: in which part of the draws that is later than online is there. The last two are empty
-    without that policy.
+    own. after_online: in which part of the draws that is later than online is there. never: the policies that
+    did not come to that level, whose interactions are lower bounds. The last three are empty without online.
     """
 
     own_level: dict[str, Estimate]
     online_level: dict[str, Estimate]
     after_online: dict[str, Estimate]
+    never: frozenset[str]
     after: dict[str, AfterJumps]
 
 
@@ -144,9 +145,14 @@ def recoveries(by_policy: Mapping[str, Sequence[ArmRecord]], jump_hours: Sequenc
     }
     own = {name: found.recovered(weights, found.levels(weights)) for name, found in after.items()}
     online: dict[str, DoubleArray] = {}
+    never: frozenset[str] = frozenset()
     if "online" in after:
         levels = after["online"].levels(weights)
         online = {name: found.recovered(weights, levels) for name, found in after.items()}
+        level = RECOVERED * float(levels[0])
+        never = frozenset(
+            name for name, found in after.items() if not (found.curves(weights[:1]) >= level).any()
+        )
     later = {
         name: Estimate(float((found[1:] > online["online"][1:]).mean()), None, None)
         for name, found in online.items()
@@ -154,7 +160,7 @@ def recoveries(by_policy: Mapping[str, Sequence[ArmRecord]], jump_hours: Sequenc
     }
     unknown = dict.fromkeys(by_policy, Estimate(None, None, None))
     several = num_copies > 1
-    return Recoveries(unknown | _estimates(own, several), _estimates(online, several), later, after)
+    return Recoveries(unknown | _estimates(own, several), _estimates(online, several), later, never, after)
 
 
 def _estimates(found: Mapping[str, DoubleArray], several: bool) -> dict[str, Estimate]:

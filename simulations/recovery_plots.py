@@ -18,7 +18,7 @@ def save_recovery_plots(recoveries: Recoveries, world: str, folder: Path) -> dic
     """Write the curve after a jump and the bars; returns titles by file name. world: of the preset's name."""
     windows = [after.window for after in recoveries.after.values()]
     rests_on = f"mean over all jumps and seeds, and over {max(windows, default=0)} contents in a row of each"
-    written = {"recovery.png": "Recovery", "after_jump.png": "After a jump"}
+    written = {"recovery.png": "Recovery"}
     save_bars(
         recoveries.own_level,
         folder / "recovery.png",
@@ -35,11 +35,14 @@ def save_recovery_plots(recoveries: Recoveries, world: str, folder: Path) -> dic
             folder / "recovery_to_online.png",
             f"{world}: how soon a feed is where online was before a jump of tastes",
             f"interactions until the share viewed is at {RECOVERED:.0%} of online's level before the jump"
-            f"\n({rests_on}; all there were where it never is)",
+            f"\n({rests_on}; pale: never within so many)",
             shape=",.0f",
             least=0.0,
+            beyond=recoveries.never,
         )
-    _save_curve(recoveries, world, folder / "after_jump.png", rests_on)
+    if recoveries.after:
+        written["after_jump.png"] = "After a jump"
+        _save_curve(recoveries, world, folder / "after_jump.png", rests_on)
     return written
 
 

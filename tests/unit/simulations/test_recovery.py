@@ -54,6 +54,7 @@ def test_a_feed_with_little_to_lose_is_soon_at_its_own_level_and_never_at_online
     assert found.own_level["batch-5h"].mean == 200
     assert found.online_level["batch-5h"].mean == 3_000
     assert found.online_level["online"] == found.own_level["online"]
+    assert found.never == {"batch-5h"}
 
 
 def test_a_feed_that_never_is_back_counts_all_that_came() -> None:
