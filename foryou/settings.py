@@ -49,7 +49,7 @@ class HttpSettings(_Section):
     """Above `replicas`, their number follows the load up to this."""
     max_ongoing_requests: int = Field(default=128, ge=1)
     max_queued_requests: int = Field(default=256, ge=1)
-    """Both of one replica; it refuses earlier, at `feed.api.max_under_way` and `max_burst`."""
+    """Both of one replica; it refuses earlier: `feed.api.max_wait_seconds`, `max_under_way`."""
 
     @property
     def is_loopback(self) -> bool:

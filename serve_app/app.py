@@ -209,7 +209,7 @@ def build_application(
     deployment = serve.deployment(
         serve.ingress()(FeedIngress),
         name="feed",
-        **replica_numbers(num_replicas, max_replicas, feed.api.max_under_way),
+        **replica_numbers(num_replicas, max_replicas),
         max_surge_percent=0 if placement else 100,
         max_ongoing_requests=max_ongoing_requests,
         max_queued_requests=max_queued_requests,

@@ -9,8 +9,8 @@ from serve_app.http.access_settings import AccessSettings
 
 class ApiSettings(BaseModel):
     """max_body_bytes: of any request. max_events: of one batch. max_limit, default_limit: contents in one
-    answer. max_under_way: requests that one replica works on at a time; more are refused with 429. max_burst:
-    how many it takes after a pause, to work them off.
+    answer. max_wait_seconds: a replica takes as many requests as it answers within that time, at most
+    max_under_way; more are refused with 429.
     retry_after_seconds: what a 503 or a 429 tells clients to wait. access: keys and their rates."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -19,7 +19,7 @@ class ApiSettings(BaseModel):
     max_events: int = Field(1_000, ge=1)
     max_limit: int = Field(100, ge=1)
     default_limit: int = Field(20, ge=1)
-    max_under_way: int = Field(32, ge=1)
-    max_burst: int = Field(96, ge=1)
+    max_wait_seconds: float = Field(0.35, gt=0)
+    max_under_way: int = Field(96, ge=1)
     retry_after_seconds: int = Field(1, ge=0)
     access: AccessSettings = AccessSettings()

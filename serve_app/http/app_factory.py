@@ -69,7 +69,7 @@ def create_app(
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(
         LoadShedding,
-        room=RequestRoom(settings.max_under_way, settings.max_burst),
+        room=RequestRoom(settings.max_wait_seconds, settings.max_under_way),
         retry_after_seconds=settings.retry_after_seconds,
         shed=service.metrics.shed,
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from prometheus_client import Counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -10,36 +13,67 @@ from serve_app.http.json_answers import problem
 NEVER_SHED = frozenset({"/v1/health", "/v1/status", "/metrics"})
 """What operators look at when a system is overloaded."""
 
+_FIRST_SECONDS_EACH = 0.01
+_NEWEST_WEIGHT = 0.05
+_LONGEST_OF_PACE = 8.0
+"""A longer time between two answers, in usual ones, is a pause: it says little of the pace."""
+_WAITING = 4
+"""So many are left: the next answer comes as soon as this process can, not as its store and broker do."""
+_LEAST = 8
+_BURST = 2.0
+
 
 class RequestRoom:
-    """How many requests may be under way: `max_under_way`, and up to `max_burst` after a pause.
+    """How many requests may be under way: as many as are answered within `max_wait_seconds`.
 
-    One thread ranks, so n requests under way wait for n rankings: the bound on their number is a bound on the
-    time of each. A pause (a process that starts takes the core, the store does not answer) lets requests pile
-    up that are worked off soon after; a queue that stands does not get shorter, whatever is taken in. What
-    tells them apart is not the clock, which goes on in a pause, but answers: from the moment the queue was
-    last short, each answer takes one place of the burst away, until the queue is short again (the standing
-    queue of Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10(5), 2012, counted in answers).
+    One thread ranks, so a request waits for the rankings of those before it, and the time of one ranking,
+    measured while several wait, says how many that may be. `max_under_way` bounds it however fast that is.
+
+    A pause (a process that starts takes the core, the store does not answer) lets requests pile up that are
+    worked off soon after; a queue that stands does not get shorter, whatever is taken in. What tells them
+    apart is not the clock, which goes on in a pause, but answers: twice as many are taken at first, and from
+    the moment the queue was last short every second answer takes one of these places away, until it is short
+    again (the standing queue of Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10(5), 2012,
+    counted in answers).
     """
 
-    def __init__(self, max_under_way: int, max_burst: int) -> None:
+    def __init__(
+        self,
+        max_wait_seconds: float,
+        max_under_way: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._max_wait_seconds = max_wait_seconds
         self._max_under_way = max_under_way
-        self._max_burst = max(max_burst, max_under_way)
-        self._short = max_under_way // 4
+        self._clock = clock
+        self._seconds_each = _FIRST_SECONDS_EACH
+        self._answered_at: float | None = None  # None where the next answer says nothing of the pace
         self._answers_since_short = 0
         self.under_way = 0
 
     @property
+    def seconds_each(self) -> float:
+        """How far apart answers are while requests wait."""
+        return self._seconds_each
+
+    @property
     def is_full(self) -> bool:
-        room = max(self._max_burst - self._answers_since_short, self._max_under_way)
-        return self.under_way >= room
+        standing = self._max_wait_seconds / self._seconds_each
+        room = max(standing, _BURST * standing - self._answers_since_short / 2, _LEAST)
+        return self.under_way >= min(room, self._max_under_way)
 
     def enter(self) -> None:
         self.under_way += 1
 
     def leave(self) -> None:
+        now = self._clock()
+        if self._answered_at is not None:
+            interval = min(now - self._answered_at, _LONGEST_OF_PACE * self._seconds_each)
+            self._seconds_each += _NEWEST_WEIGHT * (interval - self._seconds_each)
         self.under_way -= 1
-        self._answers_since_short = 0 if self.under_way <= self._short else self._answers_since_short + 1
+        self._answered_at = now if self.under_way >= _WAITING else None
+        is_short = self.under_way <= self._max_wait_seconds / self._seconds_each / 4
+        self._answers_since_short = 0 if is_short else self._answers_since_short + 1
 
 
 class LoadShedding:

@@ -91,9 +91,7 @@ def test_a_budget_fills_up_with_time_to_its_burst_and_no_further() -> None:
 
 
 def test_too_many_at_once_are_refused_and_those_taken_are_answered(make_api) -> None:
-    api = make_api(
-        replica_of([content("c1")]), ApiSettings(max_under_way=3, max_burst=3, retry_after_seconds=2)
-    )
+    api = make_api(replica_of([content("c1")]), ApiSettings(max_under_way=3, retry_after_seconds=2))
     gate = asyncio.Event()
     load = api.store.load
 
@@ -124,7 +122,7 @@ def test_too_many_at_once_are_refused_and_those_taken_are_answered(make_api) -> 
 
 
 def test_a_request_that_fails_gives_its_place_back(make_api) -> None:
-    api = make_api(replica_of([content("c1")]), ApiSettings(max_under_way=1, max_burst=1))
+    api = make_api(replica_of([content("c1")]), ApiSettings(max_under_way=1))
     api.publisher.failure = ConnectionError("refused")
 
     assert [api.get("/v1/feed/ada").status_code for _ in range(3)] == [503, 503, 503]
