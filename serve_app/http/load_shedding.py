@@ -14,9 +14,10 @@ NEVER_SHED = frozenset({"/v1/health", "/v1/status", "/metrics"})
 """What operators look at when a system is overloaded."""
 
 _FIRST_SECONDS_EACH = 0.01
-_NEWEST_WEIGHT = 0.05
-_LONGEST_OF_PACE = 8.0
-"""A longer time between two answers, in usual ones, is a pause: it says little of the pace."""
+_MEASURED = 16
+_NEWEST_WEIGHT = 0.3
+_LONGEST_OF_PACE = 2.0
+"""A longer time between answers, in usual ones, has a pause in it, which says little of the pace."""
 _WAITING = 4
 """So many are left: the next answer comes as soon as this process can, not as its store and broker do."""
 _LEAST = 8
@@ -47,7 +48,8 @@ class RequestRoom:
         self._max_under_way = max_under_way
         self._clock = clock
         self._seconds_each = _FIRST_SECONDS_EACH
-        self._answered_at: float | None = None  # None where the next answer says nothing of the pace
+        self._measured_from: float | None = None
+        self._num_measured = 0  # answers since then, with requests waiting all the while
         self._answers_since_short = 0
         self.under_way = 0
 
@@ -66,14 +68,25 @@ class RequestRoom:
         self.under_way += 1
 
     def leave(self) -> None:
-        now = self._clock()
-        if self._answered_at is not None:
-            interval = min(now - self._answered_at, _LONGEST_OF_PACE * self._seconds_each)
-            self._seconds_each += _NEWEST_WEIGHT * (interval - self._seconds_each)
         self.under_way -= 1
-        self._answered_at = now if self.under_way >= _WAITING else None
+        self._measure_pace()
         is_short = self.under_way <= self._max_wait_seconds / self._seconds_each / 4
         self._answers_since_short = 0 if is_short else self._answers_since_short + 1
+
+    def _measure_pace(self) -> None:
+        """Answers come in bunches, so the time of several is taken, from one of them to another."""
+        now = self._clock()
+        if self.under_way < _WAITING:
+            self._measured_from = None
+        elif self._measured_from is None:
+            self._measured_from, self._num_measured = now, 0
+        else:
+            self._num_measured += 1
+            if self._num_measured == _MEASURED:
+                each = (now - self._measured_from) / _MEASURED
+                each = min(each, _LONGEST_OF_PACE * self._seconds_each)
+                self._seconds_each += _NEWEST_WEIGHT * (each - self._seconds_each)
+                self._measured_from, self._num_measured = now, 0
 
 
 class LoadShedding:
