@@ -20,7 +20,7 @@ _LONGEST_OF_PACE = 2.0
 """A longer time between answers, in usual ones, has a pause in it, which says little of the pace."""
 _WAITING = 4
 """So many are left: the next answer comes as soon as this process can, not as its store and broker do."""
-_LEAST = 8
+_LEAST = 16
 _BURST = 2.0
 
 
