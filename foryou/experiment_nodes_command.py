@@ -125,7 +125,6 @@ def _environment(endpoints: EndpointSettings, folder: Path) -> dict[str, str]:
         "PLACEMENT__LEARNER": "learner",
         "PLACEMENT__WORKER": "worker",
         "PLACEMENT__SERVING": "serving",
-        "PLACEMENT__REPLICAS_PER_NODE": "2",
     }
     return {f"{ENVIRONMENT_PREFIX}{name}": value for name, value in ours.items()} | {
         "RAY_REDIS_ADDRESS": store,
