@@ -11,7 +11,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,6 +30,7 @@ from messages.content import ContentColumns
 from messages.identifiers import keys_of
 from messages.impressions import ModelVersion
 from messages.updates import COUNTERS_GROUP, ModelDelta, Rows, ShardDelta
+from parameter_server.shard_map import ShardMap
 
 logger = logging.getLogger(__name__)
 
@@ -150,16 +151,26 @@ class ModelActor:
         Cursors move only when what was read has been handed on: a tick that failed reads it again.
         """
         previous = self._log.last
-        if self._shards.follows_map:
+
+        async def newest_map() -> ShardMap:
             shard_map = await maps.read()
             if shard_map is None:
                 raise ShardMapUnavailableError("there is no map of shards")
-            self._shards.follow(shard_map)
+            return shard_map
+
+        if self._shards.follows_map:
+            self._shards.follow(await newest_map())
         changes = await self._read_catalogue(catalogue)
         starting = previous is None or changes is None or self._shards.must_begin_anew
         if changes is None or starting:
             changes = await catalogue.all()
-        shard_deltas = await self._shards.read(everything=starting)
+        if starting:
+            whole = await self._shards.read_whole(newest_map)
+            if whole is None:
+                return
+            shard_deltas = whole
+        else:
+            shard_deltas = await self._shards.read(everything=False)
         delta, user_rows = self._merge(shard_deltas, changes, full=starting, previous=previous)
         for slot, rows in user_rows.items():
             await store.put_rows(self._settings.row_group, slot, rows)
@@ -167,20 +178,22 @@ class ModelActor:
             self._hand_on(await versions.number(delta))
         self._shards.move_on(shard_deltas)
         self._catalogue_cursor = changes.cursor
-        if self._full_wanted.is_set() and not starting:
-            await self._make_full(catalogue)
-        self._full_wanted.clear()
+        if starting or not self._full_wanted.is_set() or await self._make_full(catalogue, newest_map):
+            self._full_wanted.clear()
 
-    async def _make_full(self, catalogue: Catalogue) -> None:
-        """Read everything for a newcomer. It may hold more than its number says; the next delta holds that
-        too, and values are absolute."""
+    async def _make_full(self, catalogue: Catalogue, newest_map: Callable[[], Awaitable[ShardMap]]) -> bool:
+        """Read everything for a newcomer; returns whether it could be read whole. It may hold more than its
+        number says; the next delta holds that too, and values are absolute."""
         last = self._log.last
         assert last is not None
-        shard_deltas = await self._shards.read(everything=True)
+        shard_deltas = await self._shards.read_whole(newest_map)
+        if shard_deltas is None:
+            return False
         full, _ = self._merge(shard_deltas, await catalogue.all(), full=True, previous=None)
         with self._changed:
             self._log.put_full(dataclasses.replace(full, version=last.version))
             self._changed.notify_all()
+        return True
 
     def _hand_on(self, delta: ModelDelta) -> None:
         with self._changed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -68,6 +68,19 @@ class ShardReaders:
             )
         )
         return [(shard, self._own(shard, delta)) for (shard, _), delta in zip(wanted, deltas, strict=True)]
+
+    async def read_whole(
+        self, newest: Callable[[], Awaitable[ShardMap]]
+    ) -> list[tuple[int, ShardDelta]] | None:
+        """Read everything; None where buckets moved meanwhile. newest: reads the map.
+
+        A source lets a bucket go once the map has changed, so a bucket that moves between a look at the map
+        and the read may stand nowhere in what was read, nor its dense weights: a whole model it would not be.
+        """
+        shard_deltas = await self.read(everything=True)
+        if self._map is not None and (await newest()).generation != self._map.generation:
+            return None
+        return shard_deltas
 
     def move_on(self, shard_deltas: Sequence[tuple[int, ShardDelta]]) -> None:
         """Read from here next time: what was read has been handed on."""

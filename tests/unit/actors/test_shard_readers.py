@@ -83,3 +83,22 @@ def test_fixed_shards_are_read_from_where_they_were_left() -> None:
     told(readers, everything=True)
     told(readers, everything=False)
     assert [source.asked for source in sources] == [[(-1, ""), (4, f"life-{shard}")] for shard in (0, 1)]
+
+
+def test_a_model_is_not_read_whole_where_a_bucket_moves_meanwhile() -> None:
+    before = ShardMap.beginning(2).with_goal(3)
+    after = before.moved(before.moves()[0])
+    readers = ShardReaders(Source, [GROUP])
+    readers.follow(before)
+
+    async def newest(shard_map: ShardMap) -> ShardMap:
+        return shard_map
+
+    assert asyncio.run(readers.read_whole(lambda: newest(after))) is None
+    whole = asyncio.run(readers.read_whole(lambda: newest(before)))
+
+    assert whole is not None
+    assert sum(len(delta.rows["user"].ids) for _, delta in whole) == len(IDS)
+    readers.move_on(whole)
+    readers.follow(after)
+    assert readers.must_begin_anew
