@@ -164,13 +164,10 @@ class ModelActor:
         starting = previous is None or changes is None or self._shards.must_begin_anew
         if changes is None or starting:
             changes = await catalogue.all()
-        if starting:
-            whole = await self._shards.read_whole(newest_map)
-            if whole is None:
-                return
-            shard_deltas = whole
-        else:
-            shard_deltas = await self._shards.read(everything=False)
+        reading = self._shards.read_whole(newest_map) if starting else self._shards.read(everything=False)
+        shard_deltas = await reading
+        if shard_deltas is None:
+            return  # by the next tick the map is followed
         delta, user_rows = self._merge(shard_deltas, changes, full=starting, previous=previous)
         for slot, rows in user_rows.items():
             await store.put_rows(self._settings.row_group, slot, rows)
