@@ -15,7 +15,16 @@ Answer = TypeVar("Answer")
 
 
 class ApiError(Exception):
-    """The API refused; the text holds its status and its reason."""
+    """The API refused; the text holds call, status and reason.
+
+    status: of HTTP, 0 where it is not known. detail: what the API says is wrong, {field, reason} and, of
+    events, index; [] where it did not say.
+    """
+
+    def __init__(self, text: str, status: int = 0, detail: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(text)
+        self.status = status
+        self.detail = list(detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +78,37 @@ def attempts(policy: RetryPolicy) -> Generator[float, httpx.Response | httpx.Con
 def decoded(call: Call, response: httpx.Response) -> dict[str, Any]:
     """Return the answer's JSON, {} where there is none. Raises ApiError."""
     if response.is_error:
-        raise ApiError(f"{call.method} {call.path}: {response.status_code} {response.text}")
+        detail = _detail_of(response)
+        reasons = "; ".join(_reason_of(problem) for problem in detail) or response.text
+        text = f"{call.method} {call.path}: {response.status_code} {reasons}"
+        raise ApiError(text, response.status_code, detail)
     answer: dict[str, Any] = response.json() if response.content else {}
     return answer
 
 
+def _detail_of(response: httpx.Response) -> list[dict[str, Any]]:
+    """Return the problems that the API names; [] where something in front of it answered."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return []
+    detail = answer.get("detail") if isinstance(answer, dict) else None
+    if not isinstance(detail, list):
+        return []
+    return [problem for problem in detail if isinstance(problem, dict) and "reason" in problem]
+
+
+def _reason_of(problem: Mapping[str, Any]) -> str:
+    place = f"event {problem['index']}, " if "index" in problem else ""
+    field = f"{problem['field']}: " if problem.get("field") else ""
+    return f"{place}{field}{problem['reason']}"
+
+
 class ApiCalls(ABC, Generic[Answer]):
-    """Every call of the API; a client says in `_ask` how it is sent. All raise ApiError."""
+    """Every call of the API; a client says in `_ask` how it is sent.
+
+    All raise ApiError where the API refused, and httpx.TransportError where no answer came.
+    """
 
     @abstractmethod
     def _ask(self, call: Call) -> Answer: ...
@@ -89,8 +122,11 @@ class ApiCalls(ABC, Generic[Answer]):
         """Send events; sent again they count once, by their id or by all their fields."""
         return self._ask(Call("POST", "/v1/events", json={"events": list(events)}))
 
-    def put_content(self, content_id: str, creator_id: str, **metadata: Any) -> Answer:
-        body = {"creator_id": creator_id, "metadata": metadata}
+    def put_content(
+        self, content_id: str, creator_id: str, *, timestamp: float | str | None = None, **metadata: Any
+    ) -> Answer:
+        """Add or change a content. timestamp: of its upload, epoch seconds or ISO 8601; None for now."""
+        body = {"creator_id": creator_id, "metadata": metadata, "timestamp": timestamp}
         return self._ask(Call("PUT", _content(content_id), json=body))
 
     def content(self, content_id: str) -> Answer:
@@ -128,23 +164,23 @@ class ApiCalls(ABC, Generic[Answer]):
         return self._ask(Call("GET", "/v1/models"))
 
     def model(self, model_id: str) -> Answer:
-        return self._ask(Call("GET", f"/v1/models/{model_id}"))
+        return self._ask(Call("GET", _model(model_id)))
 
     def model_changes(self) -> Answer:
         return self._ask(Call("GET", "/v1/model-changes"))
 
     def create_model(self, model_id: str, **body: Any) -> Answer:
         """Create a candidate; body: settings, copy_weights, by, why."""
-        return self._ask(Call("PUT", f"/v1/models/{model_id}", json=body))
+        return self._ask(Call("PUT", _model(model_id), json=body))
 
     def tune_model(self, model_id: str, settings: Mapping[str, Any], *, by: str, why: str = "") -> Answer:
         """Change how a model learns."""
         body = {"settings": dict(settings), "by": by, "why": why}
-        return self._ask(Call("PATCH", f"/v1/models/{model_id}", json=body))
+        return self._ask(Call("PATCH", _model(model_id), json=body))
 
     def change_model(self, model_id: str, action: str, *, by: str, why: str = "") -> Answer:
         """Do to a model what `foryou models` names: shadow, canary, promote, stop, retire, ..."""
-        return self._ask(Call("POST", f"/v1/models/{model_id}/{action}", json={"by": by, "why": why}))
+        return self._ask(Call("POST", f"{_model(model_id)}/{action}", json={"by": by, "why": why}))
 
     def roll_back(self, *, by: str, why: str = "", before: float | None = None) -> Answer:
         return self._ask(Call("POST", "/v1/models/rollback", json={"by": by, "why": why, "before": before}))
@@ -152,3 +188,7 @@ class ApiCalls(ABC, Generic[Answer]):
 
 def _content(content_id: str) -> str:
     return f"/v1/content/{quote(content_id, safe='')}"
+
+
+def _model(model_id: str) -> str:
+    return f"/v1/models/{quote(model_id, safe='')}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -130,17 +130,22 @@ class EventBatch:
         self.refused: list[dict[str, Any]] = []
 
     def add(self, event: Mapping[str, Any]) -> None:
-        """Take an event; raises ApiError where the batch that it fills could not be sent: it is kept."""
+        """Take an event; raises as `flush` does where the batch that it fills could not be sent."""
         self._events.append(event)
         if len(self._events) >= self._size:
             self.flush()
 
     def flush(self) -> None:
-        """Send what there is. Raises ApiError; then everything is kept, to be sent again."""
-        if self._events:
-            answer = self._client.post_events(self._events)
-            self.refused += _refused(answer, self._events)
-            self._events = []
+        """Send what there is, in batches. Raises ApiError and httpx.TransportError; then what was not sent is
+        kept, to be sent again."""
+        while self._events:
+            events = self._events[: self._size]
+            try:
+                refused = self._client.post_events(events)["refused"]
+            except ApiError as error:
+                refused = _all_refused(error)
+            self.refused += _with_events(refused, events)
+            self._events = self._events[len(events) :]
 
     def __enter__(self) -> EventBatch:
         return self
@@ -170,16 +175,23 @@ class AsyncEventBatch:
             await self.flush()
 
     async def flush(self) -> None:
-        """Send what there is. Raises ApiError; then everything is kept, to be sent again."""
-        events, self._events = self._events, []
-        if not events:
-            return
+        """Send what there is, in batches. Raises ApiError and httpx.TransportError; then what was not sent is
+        kept, to be sent again."""
+        while self._events:
+            events, self._events = self._events[: self._size], self._events[self._size :]
+            try:
+                refused = await self._send(events)
+            except BaseException:
+                self._events = events + self._events
+                raise
+            self.refused += _with_events(refused, events)
+
+    async def _send(self, events: list[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         try:
-            answer = await self._client.post_events(events)
-        except BaseException:
-            self._events = events + self._events
-            raise
-        self.refused += _refused(answer, events)
+            refused: Sequence[Mapping[str, Any]] = (await self._client.post_events(events))["refused"]
+        except ApiError as error:
+            return _all_refused(error)
+        return refused
 
     async def __aenter__(self) -> AsyncEventBatch:
         return self
@@ -198,5 +210,17 @@ def _headers(key: str | None) -> dict[str, str]:
     return {} if key is None else {"X-API-Key": key}
 
 
-def _refused(answer: Mapping[str, Any], events: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{**refusal, "event": events[refusal["index"]]} for refusal in answer["refused"]]
+def _all_refused(error: ApiError) -> Sequence[Mapping[str, Any]]:
+    """Return what is wrong with each event where none was acceptable: sent again, none would be either.
+
+    Raises any other error.
+    """
+    if error.status != 422 or not error.detail or any("index" not in problem for problem in error.detail):
+        raise error
+    return error.detail
+
+
+def _with_events(
+    refused: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    return [{**refusal, "event": events[refusal["index"]]} for refusal in refused]

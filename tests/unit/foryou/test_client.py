@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -138,3 +139,109 @@ def test_refused_events_are_told_of_beside_their_reason() -> None:
 
     assert batch.refused[0]["event"] == {"event_type": "save"}
     assert batch.refused[0]["reason"] == "Field required"
+
+
+def acceptable(event: dict[str, Any]) -> bool:
+    return "content_id" in event
+
+
+def answered(request: httpx.Request) -> httpx.Response:
+    """Answer as the API does: 422 for more than is taken at once, and where no event is acceptable."""
+    events = json.loads(request.content)["events"]
+    if len(events) > 2:
+        return httpx.Response(422, json={"detail": [{"field": "events", "reason": "at most 2"}]})
+    refused = [
+        {"index": index, "field": "content_id", "reason": "Field required"}
+        for index, event in enumerate(events)
+        if not acceptable(event)
+    ]
+    if len(refused) == len(events):
+        return httpx.Response(422, json={"detail": refused})
+    return httpx.Response(202, json={"accepted": len(events) - len(refused), "refused": refused})
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_what_gathered_while_nobody_answered_is_sent_in_batches_that_are_taken(kind: str) -> None:
+    taken: list[int] = []
+    is_up = False
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not is_up:
+            return httpx.Response(500)
+        taken.append(len(json.loads(request.content)["events"]))
+        return answered(request)
+
+    events = [{"event_type": "like", "content_id": f"c{number}"} for number in range(5)]
+    if kind == "sync":
+        batch = EventBatch(Client("http://foryou", transport=httpx.MockTransport(answer)), size=2)
+        for event in events:
+            with contextlib.suppress(ApiError):
+                batch.add(event)
+        is_up = True
+        batch.flush()
+    else:
+
+        async def send() -> None:
+            nonlocal is_up
+            client = AsyncClient("http://foryou", transport=httpx.MockTransport(answer))
+            batch = AsyncEventBatch(client, size=2)
+            for event in events:
+                with contextlib.suppress(ApiError):
+                    await batch.add(event)
+            is_up = True
+            await batch.flush()
+
+        asyncio.run(send())
+
+    assert taken == [2, 2, 1]
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_batch_of_which_no_event_is_acceptable_does_not_hold_up_the_next(kind: str) -> None:
+    transport = httpx.MockTransport(answered)
+    events = [{"event_type": "like"}, {"event_type": "save"}, {"event_type": "like", "content_id": "c"}]
+    if kind == "sync":
+        with EventBatch(Client("http://foryou", transport=transport), size=2) as batch:
+            for event in events:
+                batch.add(event)
+        refused = batch.refused
+    else:
+
+        async def send() -> list[dict[str, Any]]:
+            async with AsyncEventBatch(AsyncClient("http://foryou", transport=transport), size=2) as batch:
+                for event in events:
+                    await batch.add(event)
+            return batch.refused
+
+        refused = asyncio.run(send())
+
+    assert [refusal["event"] for refusal in refused] == events[:2]
+
+
+def test_a_refusal_says_what_is_wrong_in_words() -> None:
+    def refuse(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(422, json={"detail": [{"field": "weights.foo", "reason": "no such signal"}]})
+
+    with pytest.raises(ApiError) as caught:
+        Client("http://foryou", transport=httpx.MockTransport(refuse)).set_weights({"foo": 1})
+
+    assert str(caught.value) == "PUT /v1/weights: 422 weights.foo: no such signal"
+    assert caught.value.status == 422
+    assert caught.value.detail == [{"field": "weights.foo", "reason": "no such signal"}]
+
+
+def test_an_answer_of_something_in_front_of_the_api_is_told_as_it_is() -> None:
+    def refuse(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(502, text="<h1>Bad Gateway</h1>")
+
+    with pytest.raises(ApiError, match="502 <h1>Bad Gateway") as caught:
+        Client("http://foryou", transport=httpx.MockTransport(refuse)).health()
+    assert caught.value.detail == []
+
+
+def test_a_content_can_be_put_with_the_time_of_its_upload() -> None:
+    script = Script(200)
+    script.client().put_content("c", "grace", timestamp=1_764_000_000.0, category="music")
+
+    body = {"creator_id": "grace", "metadata": {"category": "music"}, "timestamp": 1_764_000_000.0}
+    assert json.loads(script.requests[0].content) == body
