@@ -114,6 +114,9 @@ def replay(
     mapping: MappingOption = None,
     start: Annotated[str | None, typer.Option("--from", help="Begin at this time of the log.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="End before this time of the log.")] = None,
+    candidate: Annotated[
+        Path | None, typer.Option(help="Settings file to compare with on the same stretch; --in-process.")
+    ] = None,
     config: ConfigOption = None,
     state: StateOption = None,
     as_json: JsonOption = False,
@@ -133,6 +136,7 @@ def replay(
             mapping=mapping,
             start=start,
             end=end,
+            candidate=None if candidate is None else settings_from(candidate, state=state),
         )
     print_report(report, f"Replay of {dataset}", as_json=as_json)
 
@@ -142,8 +146,9 @@ def status(config: ConfigOption = None, state: StateOption = None, as_json: Json
     """Say what runs on the state folder and how it is."""
     import httpx
 
-    from foryou.client import ApiError, Client
+    from foryou.client import ApiError
     from foryou.local_services import StateFolder
+    from foryou.operator_client import operator_client
     from foryou.status_view import draw_status
 
     settings = settings_from(config, state=state)
@@ -153,7 +158,7 @@ def status(config: ConfigOption = None, state: StateOption = None, as_json: Json
         print_report({"running": False}, "foryou", as_json=as_json)
         raise typer.Exit(3)
     try:
-        with Client(running.http_url) as client:
+        with operator_client(settings, running.http_url) as client:
             answer = client.status()
     except (ApiError, httpx.HTTPError) as error:
         progress_console.print(f"[red]{running.http_url} does not answer: {error}[/red]")

@@ -105,14 +105,14 @@ def watch(
     as_json: JsonOption = False,
 ) -> None:
     """Compare KPIs and health with before for a while; exit code 1 where they are worse."""
-    from foryou.client import Client
     from foryou.deployment import DeploymentError
+    from foryou.operator_client import operator_client
     from foryou.watch_command import WatchError, means_of, read_before, seconds_of_span
     from foryou.watch_command import watch as watch_system
 
     settings = settings_from(config, state=state)
     with refusing(WatchError, DeploymentError), progress_console.status("watching") as status:
-        with Client(url or running_url(settings)) as client:
+        with operator_client(settings, url or running_url(settings)) as client:
             report = watch_system(
                 client,
                 seconds=seconds_of_span(span),

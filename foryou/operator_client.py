@@ -12,6 +12,14 @@ from foryou.local_services import StateFolder
 from foryou.settings import SystemSettings
 
 
+def operator_client(settings: SystemSettings, url: str) -> Client:
+    """Return a client of a system with these settings: with an operator's key where the settings name one,
+    else a client's, which opens all that only reads."""
+    access = settings.feed.api.access
+    keys = [*access.admin_keys, *access.client_keys]
+    return Client(url, key=keys[0].get_secret_value() if keys else None)
+
+
 def ask_running(
     settings: SystemSettings, question: Callable[[Client], dict[str, Any]], refusal: type[Exception]
 ) -> dict[str, Any]:
@@ -19,10 +27,8 @@ def ask_running(
     running = StateFolder(settings.services.state).find_running()
     if running is None:
         raise refusal(f"nothing runs on {settings.services.state}: start `foryou up`")
-    keys = settings.feed.api.access.admin_keys
-    key = keys[0].get_secret_value() if keys else None
     try:
-        with Client(running.http_url, key=key) as client:
+        with operator_client(settings, running.http_url) as client:
             return question(client)
     except (ApiError, httpx.HTTPError) as error:
         raise refusal(str(error)) from error

@@ -102,8 +102,9 @@ def auto(
     """Let the number of shards follow the bytes that they hold, and say whether the learner keeps pace."""
     import httpx
 
-    from foryou.client import ApiError, Client
+    from foryou.client import ApiError
     from foryou.operations_cli import running_url
+    from foryou.operator_client import operator_client
     from foryou.running_endpoints import NotRunningError
     from foryou.scale_auto_command import run_scale_auto
     from foryou.scale_command import ScaleError, run_scale_shards
@@ -114,7 +115,10 @@ def auto(
     with refusing(ValueError, WatchError, ScaleError, NotRunningError, ApiError, httpx.HTTPError):
         policy = ScalingSettings(least=least, most=most, each=gigabytes * 1e9)
         seconds = None if span is None else seconds_of_span(span)
-        with Client(url or running_url(settings)) as client, progress_console.status("following") as status:
+        with (
+            operator_client(settings, url or running_url(settings)) as client,
+            progress_console.status("following") as status,
+        ):
             report = run_scale_auto(
                 client,
                 lambda number: run_scale_shards(settings, number, timeout=600.0),

@@ -100,6 +100,8 @@ def open_log(
     path: of an archive it may be a URI.
     """
     log: ReplayLog
+    if mapping is not None and dataset != "file":
+        raise LogFormatError(f"--mapping is for dataset file; {dataset} says itself what its columns are")
     if dataset == "archive":
         log = _archive(str(path), num_partitions, window_rows, max_rows)
         return log if start is None and end is None else TimeStretch(log, start, end)

@@ -62,7 +62,12 @@ class RecordedLog:
         """Raises RecordingFormatError."""
         self._path = path
         self._window_rows = window_rows
-        header = next(_frames(path), None)
+        if not path.is_file():
+            raise RecordingFormatError(f"{path} is no file")
+        try:
+            header = next(_frames(path), None)
+        except RecordingFormatError:
+            header = None  # other files begin with anything
         if header is None or header.get("format") != _FORMAT or header.get("version") != _VERSION:
             raise RecordingFormatError(f"{path} is not a recording of version {_VERSION}")
         self.num_partitions = int(header["partitions"])

@@ -73,7 +73,12 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     with FeedRecorder(path, 16) as recorder:
         recorder.heard(3, FeedMessage([("event", {"user_id": "ada"})]), 1e9)
     whole = path.read_bytes()
-    for data in (b"", b"\x05\x00\x00\x00hello", whole[:-3]):
+    for data in (b"", b"\x05\x00\x00\x00hello", b"user,content\n"):
         path.write_bytes(data)
-        with pytest.raises(RecordingFormatError):
+        with pytest.raises(RecordingFormatError, match="not a recording"):
             RecordedLog(path)
+    path.write_bytes(whole[:-3])
+    with pytest.raises(RecordingFormatError, match="cut short"):
+        RecordedLog(path)
+    with pytest.raises(RecordingFormatError, match="no file"):
+        RecordedLog(tmp_path)
