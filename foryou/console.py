@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+
+from foryou.report_tables import tables_of
 
 progress_console = Console(stderr=True, highlight=False)
 """Where long work says how far it is; a pipe that reads the result does not see it."""
@@ -15,11 +17,17 @@ result_console = Console(highlight=False)
 
 
 def print_report(report: dict[str, Any], title: str, *, as_json: bool) -> None:
-    """Show a flat report as a table, or as one line of JSON."""
+    """Show a report as tables, or as one line of JSON, which has null where a number is not finite."""
     if as_json:
-        print(json.dumps(report, default=str), flush=True)
+        print(json.dumps(_finite(report), default=str), flush=True)
         return
-    table = Table(title=title, title_justify="left", show_header=False)
-    for key, value in report.items():
-        table.add_row(key, f"{value:,.4g}" if isinstance(value, float) else str(value))
-    result_console.print(table)
+    for table in tables_of(report, title):
+        result_console.print(table)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from foryou.console import progress_console
 from simulations.datasets import open_log
 from simulations.in_process import InProcessSettings
@@ -47,6 +45,8 @@ def run_evaluate_command(
     ]
     if with_peers:
         makers += [type(peer) for peer in installed_peers()]
+    if k < 1 or (folds is not None and folds < 2):
+        raise EvaluationError("--k is at least 1, --folds at least 2")
     try:
         options = EvaluationSettings(k=k, folds=folds, max_people=max_people)
         table = table_of_log(dataset, open_log(dataset, path, mapping=mapping, max_rows=limit))
@@ -60,13 +60,3 @@ def run_evaluate_command(
         "split": "first 80% by time learned, the rest asked" if folds is None else f"{folds} folds",
         "models": models,
     }
-
-
-def table_of_models(models: dict[str, dict[str, float | None]]) -> Table:
-    """Lay the metrics out, a row for each model."""
-    names = list(dict.fromkeys(name for metrics in models.values() for name in metrics))
-    table = Table("model", *names)
-    for model, metrics in models.items():
-        cells = ["" if (value := metrics.get(name)) is None else f"{value:.3f}" for name in names]
-        table.add_row(model, *cells)
-    return table

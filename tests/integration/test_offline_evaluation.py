@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foryou.evaluate_command import EvaluationError, run_evaluate_command, table_of_models
+from foryou.evaluate_command import EvaluationError, run_evaluate_command
+from foryou.report_tables import tables_of
 from simulations.datasets import open_log
 from simulations.interaction_table import TableLog
 from simulations.movielens import read_movielens
@@ -147,7 +148,8 @@ def test_models_stand_side_by_side_in_one_report(tmp_path: Path) -> None:
         assert 0 < metrics["diversity"] <= 1
     assert report["models"]["foryou"]["auc"] > max(0.55, report["models"]["popular"]["auc"])
     assert report["models"]["recent"]["log_loss"] is None
-    assert table_of_models(report["models"]).row_count == len(report["models"])
+    columns = [column.header for column in tables_of(report, "Evaluation")[-1].columns]
+    assert columns[1:] == list(report["models"])
 
 
 def test_folds_are_averaged_and_repeatable(tmp_path: Path) -> None:
@@ -165,3 +167,9 @@ def test_what_cannot_be_evaluated_is_said(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="too few"):
         run_evaluate_command("movielens", write_100k(tmp_path, num_ratings=5))
     assert open_log("movielens", tmp_path)
+
+
+@pytest.mark.parametrize("options", [{"k": 0}, {"folds": 1}])
+def test_a_size_that_is_none_is_said_in_words(tmp_path: Path, options: dict[str, int]) -> None:
+    with pytest.raises(EvaluationError, match="^--k is at least 1, --folds at least 2$"):
+        run_evaluate_command("movielens", tmp_path, **options)
