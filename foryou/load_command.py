@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 from pydantic import ValidationError
 
 from foryou.console import progress_console
@@ -38,6 +39,11 @@ def run_load_command(
         raise LoadError("--soak runs one number of people: --people 50")
     if importlib.util.find_spec("locust") is None:
         raise LoadError("locust is not installed: pip install 'foryou[bench]'")
+    _is_there(http_url)
+    try:
+        report.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LoadError(f"--report {report}: {error.strerror}") from error
     try:
         with progress_console.status("loading"):
             steps, knee = find_knee(partial(_step, http_url, settings), settings, _tell)
@@ -58,6 +64,18 @@ def run_load_command(
     return answer
 
 
+def _is_there(http_url: str) -> None:
+    """Ask once, for a load upon nobody would measure how fast connections are refused. Raises LoadError."""
+    try:
+        answer = httpx.get(f"{http_url.rstrip('/')}/v1/status", timeout=10.0)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise LoadError(f"nobody answers at {http_url}: {error}") from error
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise LoadError(f"{http_url} asks for a key; load a system without feed.api.access.client_keys")
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        raise LoadError(f"{http_url} is no foryou: it has no /v1/status")
+
+
 def _step(http_url: str, settings: LoadSettings, people: int) -> LoadStep:
     return run_locust(http_url, people, settings)
 
@@ -69,10 +87,16 @@ def _settings(people: str | None, seconds: float, watch_seconds: float) -> LoadS
             chosen["people"] = tuple(int(number) for number in people.split(","))
         settings = LoadSettings(**chosen)
     except (ValueError, ValidationError) as error:
-        raise LoadError(f"--people, --for: {error}") from error
+        raise LoadError(f"--people {people or ''}, --seconds {seconds:g}: {_reason(error)}") from error
     if not settings.people or min(settings.people) < 1:
         raise LoadError("--people: numbers of at least 1, like 5,10,20")
     return settings
+
+
+def _reason(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
 
 
 def _tell(step: LoadStep) -> None:

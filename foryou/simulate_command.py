@@ -15,7 +15,7 @@ from simulations.feed_api import FeedApiError
 from simulations.in_process import InProcessSystem
 from simulations.presets import PRESETS, Preset
 from simulations.recording import FeedRecorder
-from simulations.simulated_feeds import SimulatedFeed, SystemServed
+from simulations.simulated_feeds import SimulatedFeed, SystemServed, names_of
 from simulations.simulation import SYSTEM_SETTINGS, SimulationResult, simulate
 from simulations.simulation_page import write_simulation_page
 from simulations.system_feed import RunningSystemFeed
@@ -55,13 +55,19 @@ def run_simulate_command(
     """
     chosen = _preset(preset, people, duration)
     policies = [name.strip() for name in against.split(",") if name.strip()]
+    if seed < 0:
+        raise SimulationError("--seed is at least 0")
     if seeds < 1 or (steps is not None and steps < 1):
         raise SimulationError("--seeds and --steps are at least 1")
     if record is not None and http_url is not None:
         raise SimulationError("--record records the system in this process: not with --http")
     if (record is not None or http_url is not None) and ("online" not in policies or seeds != 1):
         raise SimulationError("--record and --http need the policy online and one seed")
+    if not policies:
+        raise SimulationError("--against names no policy")
     try:
+        names_of(tuple(policies))
+        _make_folders(report, record)
         with (
             _progress() as tell,
             _online_feed(chosen.with_size(seed=seed), record, http_url) as feeds,
@@ -83,6 +89,19 @@ def run_simulate_command(
 def _answer(result: SimulationResult, folder: Path) -> dict[str, Any]:
     page = write_simulation_page(result, folder)
     return {**result.report(), "interactions_per_s": result.interactions_per_s(), "report": str(page)}
+
+
+def _make_folders(report: Path, record: Path | None) -> None:
+    """Before anything runs, for that may take hours. Raises SimulationError."""
+    for option, folder in (("--report", report), ("--record", None if record is None else record.parent)):
+        if folder is None:
+            continue
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SimulationError(f"{option} {folder}: {error.strerror}") from error
+    if record is not None and record.is_dir():
+        raise SimulationError(f"--record {record}: a folder, and it should be a file")
 
 
 def _preset(name: str, people: int | None, duration: str | None) -> Preset:

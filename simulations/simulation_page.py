@@ -49,8 +49,7 @@ def write_simulation_page(result: SimulationResult, folder: Path) -> Path:
 <style>{_STYLE}</style>
 <h1>{html.escape(preset.name)}: {html.escape(preset.purpose)}</h1>
 <p class="quiet">{preset.world.num_people} people, {preset.hours:g} hours of their world,
-{len(result.records)} seed(s). The same people, contents and luck under each feed; intervals are
-95%, over seeds.</p>
+{len(result.records)} seed(s). The same people, contents and luck under each feed; {_intervals(result)}.</p>
 {_table(report, result.names)}
 {pictures}
 <h2>The world's parameters</h2>
@@ -59,6 +58,12 @@ def write_simulation_page(result: SimulationResult, folder: Path) -> Path:
 """
     )
     return page
+
+
+def _intervals(result: SimulationResult) -> str:
+    if len(result.records) == 1:
+        return "one seed gives no intervals (--seeds 5 does)"
+    return "intervals are 95%, over seeds"
 
 
 def _table(report: dict[str, Any], names: tuple[str, ...]) -> str:

@@ -2,7 +2,9 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from foryou.load_command import LoadError, run_load_command
@@ -65,8 +67,31 @@ def test_what_loaded_people_send_is_valid() -> None:
     assert {event["event_type"] for event in accepted} == {"view", "complete_view", "skip", "like", "hide"}
 
 
-def test_what_cannot_be_run_is_said(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match="--people"):
-        run_load_command("http://127.0.0.1:9", people="few", report=tmp_path)
+def test_soaking_takes_one_number_of_people(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="--soak"):
         run_load_command("http://127.0.0.1:9", people="1,2", soak=True, report=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"people": "few"}, "--people few"),
+        ({"people": "1", "seconds": 0.5}, "--seconds 0.5: seconds: Input should be greater"),
+        ({"people": "1"}, "nobody answers at http://127.0.0.1:9"),
+    ],
+)
+def test_what_cannot_be_loaded_is_said_before_anything_runs(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(LoadError, match=message):
+        run_load_command("http://127.0.0.1:9", report=tmp_path / "report", **options)
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(("status", "message"), [(401, "asks for a key"), (404, "is no foryou")])
+def test_a_server_that_would_refuse_all_of_it_is_not_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, message: str
+) -> None:
+    monkeypatch.setattr(httpx, "get", lambda *_, **__: httpx.Response(status))
+    with pytest.raises(LoadError, match=message):
+        run_load_command("http://somewhere", people="1", report=tmp_path)
