@@ -171,5 +171,5 @@ def test_what_cannot_be_evaluated_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [{"k": 0}, {"folds": 1}])
 def test_a_size_that_is_none_is_said_in_words(tmp_path: Path, options: dict[str, int]) -> None:
-    with pytest.raises(EvaluationError, match="^--k is at least 1, --folds at least 2$"):
+    with pytest.raises(EvaluationError, match=r"^--k is at least 1, --folds at least 2$"):
         run_evaluate_command("movielens", tmp_path, **options)
