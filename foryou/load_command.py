@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,15 @@ import httpx
 from pydantic import ValidationError
 
 from foryou.console import progress_console
-from simulations.load_plot import save_load_plot
-from simulations.load_steps import LoadFailedError, LoadSettings, LoadStep, find_knee, run_locust
+from simulations.load_plot import save_load_plot, save_soak_plot
+from simulations.load_steps import (
+    LoadFailedError,
+    LoadMoment,
+    LoadSettings,
+    LoadStep,
+    find_knee,
+    run_locust,
+)
 
 
 class LoadError(ValueError):
@@ -29,7 +35,7 @@ def run_load_command(
     soak: bool = False,
     report: Path = Path("load-report"),
 ) -> dict[str, Any]:
-    """Load a running system and write load.png and load.json into `report`.
+    """Load a running system and write load.png and load.json into `report`; soaked, also soak.png over time.
 
     people: of each step, "5,10,20"; soak: one step only, as long as `seconds` says. Keys: knee_* of the last
     good step (None where no step was good), steps, and report. Raises LoadError.
@@ -44,9 +50,14 @@ def run_load_command(
         report.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LoadError(f"--report {report}: {error.strerror}") from error
+    moments: list[LoadMoment] = []
+
+    def run(people: int) -> LoadStep:
+        return run_locust(http_url, people, settings, moments.extend if soak else lambda _: None)
+
     try:
         with progress_console.status("loading"):
-            steps, knee = find_knee(partial(_step, http_url, settings), settings, _tell)
+            steps, knee = find_knee(run, settings, _tell)
     except LoadFailedError as error:
         raise LoadError(str(error)) from error
     plot = save_load_plot(report / "load.png", steps, knee, "Latency against throughput, in steps of people")
@@ -60,6 +71,9 @@ def run_load_command(
         "steps": [step.as_dict() for step in steps],
         "plot": str(plot),
     }
+    if moments:
+        title = f"{steps[0].people} people for {settings.seconds / 60:,.3g} minutes"
+        answer["soak_plot"] = str(save_soak_plot(report / "soak.png", moments, title))
     (report / "load.json").write_text(json.dumps(answer, indent=1) + "\n")
     return answer
 
@@ -74,10 +88,6 @@ def _is_there(http_url: str) -> None:
         raise LoadError(f"{http_url} asks for a key; load a system without feed.api.access.client_keys")
     if answer.status_code == httpx.codes.NOT_FOUND:
         raise LoadError(f"{http_url} is no foryou: it has no /v1/status")
-
-
-def _step(http_url: str, settings: LoadSettings, people: int) -> LoadStep:
-    return run_locust(http_url, people, settings)
 
 
 def _settings(people: str | None, seconds: float, watch_seconds: float) -> LoadSettings:

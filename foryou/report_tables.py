@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.markup import escape
@@ -15,8 +15,8 @@ def tables_of(report: Mapping[str, Any], title: str) -> list[Table]:
     """Lay a report out.
 
     Values go into the first table, a line each. Maps of values by the same names (of policies, say) share one
-    table with a column for each name, and `X_interval` stands in the cells of `X`; maps of maps and lists of
-    maps get a table of their own.
+    table, and `X_interval` stands in the cells of `X`; maps of maps and lists of maps get a table of their
+    own. What there is less of becomes the columns, and what nothing is known of is left out.
     """
     flat: dict[str, Any] = {}
     by_names: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
@@ -56,16 +56,27 @@ def _lines_of(flat: Mapping[str, Any], title: str) -> Table:
     return table
 
 
-def _side_by_side(title: str, names: Iterable[str], rows: Mapping[str, Mapping[str, Any]]) -> Table:
-    table = Table(title=escape(title), title_justify="left")
-    for name in ("", *names):
-        table.add_column(escape(name), overflow="fold")
+def _side_by_side(title: str, names: Sequence[str], rows: Mapping[str, Mapping[str, Any]]) -> Table:
+    cells: dict[str, list[str]] = {}
     for row, values in rows.items():
         if row.endswith(_INTERVAL) and row.removesuffix(_INTERVAL) in rows:
             continue
         intervals = rows.get(f"{row}{_INTERVAL}", {})
-        cells = [_with_interval(values.get(name), intervals.get(name)) for name in names]
-        table.add_row(escape(row), *cells)
+        found = [_with_interval(values.get(name), intervals.get(name)) for name in names]
+        if any(found):
+            cells[row.replace("_", " ")] = found
+    if len(names) <= len(cells):
+        return _grid(title, names, cells)
+    turned = zip(*cells.values(), strict=True)
+    return _grid(title, list(cells), dict(zip(names, turned, strict=True)))
+
+
+def _grid(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Table:
+    table = Table(title=escape(title), title_justify="left")
+    for column in ("", *columns):
+        table.add_column(escape(column), overflow="fold")
+    for name, cells in rows.items():
+        table.add_row(escape(name), *cells)
     return table
 
 

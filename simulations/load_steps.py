@@ -57,6 +57,17 @@ class LoadStep:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class LoadMoment:
+    """seconds: since the first. feed_*: of GET /v1/feed, milliseconds, over the last ten seconds."""
+
+    seconds: float
+    feeds_per_s: float
+    failures_per_s: float
+    feed_p50_ms: float
+    feed_p95_ms: float
+
+
 class LoadFailedError(Exception):
     """Locust is not installed, ended badly or measured nothing; the text is the end of what it said."""
 
@@ -95,10 +106,12 @@ def is_over(step: LoadStep, before: Sequence[LoadStep], settings: LoadSettings) 
     return slow or step.requests_per_s < _LEAST_GAIN * best
 
 
-def run_locust(host: str, people: int, settings: LoadSettings) -> LoadStep:
+def run_locust(
+    host: str, people: int, settings: LoadSettings, tell: Callable[[list[LoadMoment]], None] = lambda _: None
+) -> LoadStep:
     """Run one step in a process of its own: locust patches sockets of the process it is in.
 
-    Raises LoadFailedError.
+    tell: is given how it went, second by second. Raises LoadFailedError.
     """
     environment = {
         **os.environ,
@@ -111,7 +124,7 @@ def run_locust(host: str, people: int, settings: LoadSettings) -> LoadStep:
             sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--host", host,
             "--users", str(people), "--spawn-rate", str(max(people / 2, 1)),
             "--run-time", f"{max(round(settings.seconds), 1)}s", "--csv", str(prefix),
-            "--only-summary", "--loglevel", "ERROR", "--exit-code-on-error", "0",
+            "--csv-full-history", "--only-summary", "--loglevel", "ERROR", "--exit-code-on-error", "0",
         ]  # fmt: skip
         try:
             done = subprocess.run(
@@ -129,7 +142,9 @@ def run_locust(host: str, people: int, settings: LoadSettings) -> LoadStep:
             raise LoadFailedError(
                 (done.stderr or done.stdout)[-600:] or f"locust ended with {done.returncode}"
             )
-        return read_step(path, people)
+        step = read_step(path, people)
+        tell(read_moments(prefix.with_name("step_stats_history.csv")))
+        return step
 
 
 def read_step(path: Path, people: int) -> LoadStep:
@@ -149,3 +164,19 @@ def read_step(path: Path, people: int) -> LoadStep:
         events_p95_ms=float(events["95%"]) if events else 0.0,
         failures=float(total["Failure Count"]) / float(total["Request Count"]),
     )
+
+
+def read_moments(path: Path) -> list[LoadMoment]:
+    """Read locust's history of the feed, without the first seconds, in which nothing was answered yet."""
+    with path.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["Name"] == "GET /v1/feed" and row["50%"] != "N/A"]
+    return [
+        LoadMoment(
+            seconds=float(row["Timestamp"]) - float(rows[0]["Timestamp"]),
+            feeds_per_s=float(row["Requests/s"]),
+            failures_per_s=float(row["Failures/s"]),
+            feed_p50_ms=float(row["50%"]),
+            feed_p95_ms=float(row["95%"]),
+        )
+        for row in rows
+    ]

@@ -39,6 +39,12 @@ def test_maps_by_the_same_names_share_a_table_and_intervals_stand_with_their_val
     assert not any("interval" in line for line in lines)
 
 
+def test_what_there_is_less_of_becomes_the_columns_and_what_nothing_is_known_of_is_left_out() -> None:
+    lines = shown({"watch_minutes": {"a": 1, "b": 2}, "lost": {"a": None, "b": None}})
+    assert {"┃ ┃ watch minutes ┃", "a 1", "b 2"} <= set(lines)
+    assert not any("lost" in line for line in lines)
+
+
 def test_maps_of_maps_have_a_column_for_each_outer_name() -> None:
     lines = shown({"models": {"ours": {"auc": 0.75, "map": None}, "popular": {"auc": 0.5, "mrr": 0.25}}})
     assert {"┃ ┃ ours ┃ popular ┃", "auc 0.75 0.5", "mrr 0.25"} <= set(lines)

@@ -10,8 +10,16 @@ import pytest
 from foryou.load_command import LoadError, run_load_command
 from messages.events import parse_events
 from simulations.load_behaviour import events_of
-from simulations.load_plot import save_load_plot
-from simulations.load_steps import LoadFailedError, LoadSettings, LoadStep, find_knee, read_step
+from simulations.load_plot import save_load_plot, save_soak_plot
+from simulations.load_steps import (
+    LoadFailedError,
+    LoadMoment,
+    LoadSettings,
+    LoadStep,
+    find_knee,
+    read_moments,
+    read_step,
+)
 
 HEADER = (
     "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,"
@@ -52,6 +60,20 @@ def test_locusts_table_is_read(tmp_path: Path) -> None:
     path.write_text(HEADER + "\n,Aggregated,0,0,0,0,0,0,0,0,0,N/A\n")
     with pytest.raises(LoadFailedError):
         read_step(path, 7)
+
+
+def test_locusts_history_is_read_from_its_first_answer_on(tmp_path: Path) -> None:
+    path = tmp_path / "step_stats_history.csv"
+    path.write_text(
+        "Timestamp,User Count,Type,Name,Requests/s,Failures/s,50%,95%\n"
+        "1000,1,GET,GET /v1/feed,0.0,0.0,N/A,N/A\n"
+        "1001,2,GET,GET /v1/feed,4.0,0.0,5,9\n"
+        "1001,2,,Aggregated,8.0,0.0,4,8\n"
+        "1003,2,GET,GET /v1/feed,6.0,0.5,7,20\n"
+    )
+    moments = read_moments(path)
+    assert moments == [LoadMoment(0.0, 4.0, 0.0, 5.0, 9.0), LoadMoment(2.0, 6.0, 0.5, 7.0, 20.0)]
+    assert save_soak_plot(tmp_path / "soak.png", moments, "Soak").stat().st_size > 10_000
 
 
 def test_the_picture_is_written(tmp_path: Path) -> None:
