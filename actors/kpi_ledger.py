@@ -18,6 +18,7 @@ from learners.features.user_features import profile_traits
 from messages.codec import pack, unpack
 from messages.events import EVENT_TYPE_CODES
 from messages.examples import ExampleBatch, ExamplesHeader
+from monitoring.counted_messages import NumberedBatch
 from monitoring.event_rows import AgeReader, bag_group_reader, log_age_reader
 from monitoring.experiment_analysis import ExperimentAnalysis, ExperimentReading
 from monitoring.experiment_assignment import ExperimentSettings
@@ -88,8 +89,8 @@ class KpiLedger:
         """Count what is there, or wait for it; return how many messages that was. Raises NatsError."""
         assert self._reader is not None, "open() comes first"
         messages = await self._reader.fetch(_FETCH_MESSAGES, timeout)
-        for message in messages:
-            self._count(message)
+        if messages:
+            self._count(messages)
         self.is_live = len(messages) < _FETCH_MESSAGES
         return len(messages)
 
@@ -150,15 +151,17 @@ class KpiLedger:
         if self._reader is not None:
             await self._reader.close()
 
-    def _count(self, message: StreamMessage) -> None:
-        batch = ExampleBatch.decode(message.data)
-        partition = partition_of_subject(message.subject)
+    def _count(self, messages: Sequence[StreamMessage]) -> None:
+        numbered = []
+        for message in messages:
+            batch, partition = ExampleBatch.decode(message.data), partition_of_subject(message.subject)
+            numbered.append(NumberedBatch(batch, partition, message.sequence))
+            self.num_events += int((batch.event_types != _UPLOAD).sum())
+            self.num_joined += 0 if batch.joined is None else len(batch.joined.rows)
+            self._watermarks[partition] = ExamplesHeader.from_headers(message.headers).watermark
         for counted in (self.kpis, self._everybody, *self._totals.values()):
-            counted.add(batch, partition=partition, position=message.sequence)
-        self.num_events += int((batch.event_types != _UPLOAD).sum())
-        self.num_joined += 0 if batch.joined is None else len(batch.joined.rows)
-        self._watermarks[partition] = ExamplesHeader.from_headers(message.headers).watermark
-        self._place = message.sequence
+            counted.add_all(numbered)
+        self._place = messages[-1].sequence
 
     def _parts(self) -> dict[str, bytes]:
         parts = self.kpis.to_parts()

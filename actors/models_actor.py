@@ -28,6 +28,8 @@ from monitoring.alert_rules import AlertChange
 from monitoring.system_watch import StreamCounts, SystemWatch
 
 _READ_SECONDS = 0.5
+_REST_SECONDS = 0.25
+"""Between two readings that found all there is: what comes meanwhile is counted at once."""
 
 
 class ModelsActor:
@@ -113,6 +115,8 @@ class ModelsActor:
             while not stop.is_set():
                 try:
                     await ledger.read(_READ_SECONDS)
+                    if ledger.is_live:
+                        await asyncio.sleep(_REST_SECONDS)
                 except NatsError:
                     await asyncio.sleep(_READ_SECONDS)  # the reader has said so; it begins again by itself
                 if time.monotonic() - looked >= self._settings.decide_every_seconds:

@@ -7,7 +7,7 @@ been counted is passed over. Nothing here depends on how partitions interleave o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -18,6 +18,7 @@ from messages.codec import MalformedMessageError, pack, unpack
 from messages.events import EVENT_TYPE_CODES
 from messages.examples import ExampleBatch
 from messages.identifiers import MISSING_KEY, key_of
+from monitoring.counted_messages import NumberedBatch, uncounted
 from monitoring.day_kpis import DayKpis
 from monitoring.event_rows import MOST_GROUPS, AgeReader, EventRows, GroupReader
 from monitoring.session_intervals import DAY_MS, SessionIntervals
@@ -84,9 +85,13 @@ class Kpis:
 
     def add(self, batch: ExampleBatch, *, partition: int, position: int) -> bool:
         """Count a message; False if it, or a later one of its partition, has been counted already."""
-        if position <= self.positions.get(partition, 0):
+        return self.add_all([NumberedBatch(batch, partition, position)])
+
+    def add_all(self, messages: Sequence[NumberedBatch]) -> bool:
+        """Count messages, those of a partition in their order; False if all have been counted already."""
+        batch = uncounted(messages, self.positions)
+        if batch is None:
             return False
-        self.positions[partition] = position
         uploads = batch.event_types == _UPLOAD
         self.creators.update(np.unique(batch.creator_keys[uploads]).tolist())
         rows = EventRows.of(batch, self._content_ages, self._groups)

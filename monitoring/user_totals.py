@@ -15,6 +15,7 @@ from messages.arrays import IntArray
 from messages.codec import pack, unpack
 from messages.events import EVENT_TYPE_CODES
 from messages.examples import HEAD_INDEX, ExampleBatch, LabelKind
+from monitoring.counted_messages import NumberedBatch, uncounted
 from monitoring.user_moments import Moments
 
 COUNTS: tuple[str, ...] = (
@@ -61,9 +62,13 @@ class UserTotals:
 
     def add(self, batch: ExampleBatch, *, partition: int, position: int) -> bool:
         """Count a message; False if it, or a later one of its partition, has been counted already."""
-        if position <= self.positions.get(partition, 0):
+        return self.add_all([NumberedBatch(batch, partition, position)])
+
+    def add_all(self, messages: Sequence[NumberedBatch]) -> bool:
+        """Count messages, those of a partition in their order; False if all have been counted already."""
+        batch = uncounted(messages, self.positions)
+        if batch is None:
             return False
-        self.positions[partition] = position
         joined = batch.joined
         if joined is None:
             return True

@@ -11,6 +11,7 @@ from messages.codec import MalformedMessageError
 from messages.examples import HEAD_INDEX, ExampleBatch, LabelKind
 from messages.features import FeatureBatch
 from messages.identifiers import key_of
+from monitoring.counted_messages import NumberedBatch
 from monitoring.event_rows import CHANCE_UNIT, bag_group_reader, log_age_reader
 from monitoring.kpi_report import DayReport, date_of, day_of, day_report, retention
 from monitoring.kpis import Kpis, KpiSettings
@@ -164,6 +165,18 @@ def test_do_not_depend_on_how_messages_are_cut_and_interleaved(seed: int, n: int
     log = random_log(seed, n)
     first, second = counted(messages_of(log, seed)).to_parts(), counted(messages_of(log, seed + 1)).to_parts()
     assert first == second
+
+
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(0, 120), size=st.integers(1, 8), back=st.integers(0, 4))
+def test_are_the_same_however_many_messages_are_counted_at_once(
+    seed: int, n: int, size: int, back: int
+) -> None:
+    messages = messages_of(random_log(seed, n), seed)
+    kpis = Kpis(SETTINGS, content_ages, GROUPS)
+    for start in range(0, len(messages), size):
+        read = messages[max(start - back, 0) : start + size]  # some are read again
+        kpis.add_all([NumberedBatch(batch, partition, position) for partition, position, batch in read])
+    assert kpis.to_parts() == counted(messages).to_parts()
 
 
 def test_settling_changes_nothing_while_no_event_is_too_late() -> None:

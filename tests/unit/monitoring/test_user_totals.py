@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.examples import HEAD_INDEX, LabelKind
+from monitoring.counted_messages import NumberedBatch
 from monitoring.user_totals import UserTotals
 from tests.unit.monitoring.event_log import START, LoggedEvent, message_of, random_log
 
@@ -70,6 +71,19 @@ def test_are_the_same_after_a_crash(seed: int, crash: int, back: int) -> None:
         restored.moments(1, "engagements", "impressions").products,
         whole.moments(1, "engagements", "impressions").products,
     )
+
+
+@given(seed=st.integers(0, 2**32 - 1), at_once=st.integers(1, 6), back=st.integers(0, 2))
+def test_are_the_same_however_many_messages_are_counted_at_once(seed: int, at_once: int, back: int) -> None:
+    log = sticky(random_log(seed, 120, people=40))
+    messages = [
+        NumberedBatch(message_of(log[start : start + 20]), partition=0, position=1 + start)
+        for start in range(0, len(log), 20)
+    ]
+    totals = UserTotals(ARMS, STARTED)
+    for start in range(0, len(messages), at_once):
+        totals.add_all(messages[max(start - back, 0) : start + at_once])
+    assert totals.encode() == counted(log, 20).encode()
 
 
 def test_somebody_who_changes_arms_stays_in_the_first() -> None:
