@@ -22,6 +22,8 @@ from foryou.cli_options import (
 )
 from foryou.config_import_cli import config_app
 from foryou.console import print_report, progress_console, result_console
+from foryou.evaluate_exploration_cli import register as register_exploration
+from foryou.experiment_cli import evaluate_app
 from foryou.experiment_cli import register as register_experiment_commands
 from foryou.faults_cli import register as register_fault_commands
 from foryou.models_cli import models_app
@@ -42,6 +44,7 @@ content_app = typer.Typer(help="The catalogue.", no_args_is_help=True)
 app.add_typer(content_app, name="content")
 
 register_experiment_commands(app)
+register_exploration(evaluate_app)
 register_training_commands(app)
 register_operations_commands(app)
 register_fault_commands(app)
