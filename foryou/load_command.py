@@ -72,7 +72,7 @@ def run_load_command(
         "plot": str(plot),
     }
     if moments:
-        title = f"{steps[0].people} people for {settings.seconds / 60:,.3g} minutes"
+        title = f"{steps[0].people} people for {settings.seconds:,g} seconds"
         answer["soak_plot"] = str(save_soak_plot(report / "soak.png", moments, title))
     (report / "load.json").write_text(json.dumps(answer, indent=1) + "\n")
     return answer

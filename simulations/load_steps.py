@@ -169,7 +169,8 @@ def read_step(path: Path, people: int) -> LoadStep:
 def read_moments(path: Path) -> list[LoadMoment]:
     """Read locust's history of the feed, without the first seconds, in which nothing was answered yet."""
     with path.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["Name"] == "GET /v1/feed" and row["50%"] != "N/A"]
+        feeds = [row for row in csv.DictReader(file) if row["Name"] == "GET /v1/feed"]
+    rows = [row for row in feeds if row["50%"] not in ("N/A", "0")]
     return [
         LoadMoment(
             seconds=float(row["Timestamp"]) - float(rows[0]["Timestamp"]),

@@ -66,7 +66,8 @@ def test_locusts_history_is_read_from_its_first_answer_on(tmp_path: Path) -> Non
     path = tmp_path / "step_stats_history.csv"
     path.write_text(
         "Timestamp,User Count,Type,Name,Requests/s,Failures/s,50%,95%\n"
-        "1000,1,GET,GET /v1/feed,0.0,0.0,N/A,N/A\n"
+        "999,1,GET,GET /v1/feed,0.0,0.0,N/A,N/A\n"
+        "1000,1,GET,GET /v1/feed,0.0,0.0,0,0\n"
         "1001,2,GET,GET /v1/feed,4.0,0.0,5,9\n"
         "1001,2,,Aggregated,8.0,0.0,4,8\n"
         "1003,2,GET,GET /v1/feed,6.0,0.5,7,20\n"
