@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from foryou.bench_progress import measuring
 from foryou.cli_options import ConfigOption, JsonOption, refusing, settings_from
 from foryou.console import print_report, progress_console
 
@@ -54,9 +55,9 @@ def bench_serve(
         seed=seed,
     )
     soak_seconds = 0.0 if soak is None else seconds_of(soak)
-    with refusing(BenchmarkError), progress_console.status("measuring") as status:
+    with refusing(BenchmarkError), measuring() as say:
         answer = run_bench_serve_command(
-            settings_from(config), benchmark, overload=overload, soak_seconds=soak_seconds, say=status.update
+            settings_from(config), benchmark, overload=overload, soak_seconds=soak_seconds, say=say
         )
     print_report(answer, "Serving", as_json=as_json)
 
@@ -91,10 +92,8 @@ def bench_freshness(
     from simulations.benchmarks.freshness_load import FreshnessPlan
 
     plan = FreshnessPlan(num_users=users, events_per_s=events, feeds_per_s=feeds, seconds=seconds)
-    with refusing(BenchmarkError), progress_console.status("measuring") as status:
-        answer = run_bench_freshness_command(
-            settings_from(config), plan, num_contents=contents, say=status.update
-        )
+    with refusing(BenchmarkError), measuring() as say:
+        answer = run_bench_freshness_command(settings_from(config), plan, num_contents=contents, say=say)
     print_report(answer, "Freshness", as_json=as_json)
 
 
@@ -119,9 +118,9 @@ def bench_models(
     )
     with (
         refusing(BenchmarkError, ModelsBenchmarkError),
-        progress_console.status("measuring") as status,
+        measuring() as say,
     ):
-        answer = run_bench_models_command(settings_from(config), benchmark, say=status.update)
+        answer = run_bench_models_command(settings_from(config), benchmark, say=say)
     print_report(answer, "Two models", as_json=as_json)
 
 

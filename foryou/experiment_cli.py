@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from foryou.bench_serving_cli import bench_freshness, bench_models, bench_serve
+from foryou.bench_cli import bench_app
 from foryou.bench_serving_cli import register as register_serving_benchmarks
 from foryou.cli_options import (
     ConfigOption,
@@ -23,7 +23,6 @@ from foryou.experiment_nodes_cli import register as register_nodes
 from foryou.experiment_promotion_cli import register as register_promotion
 
 experiment_app = typer.Typer(help="Experiments about the system's own promises.", no_args_is_help=True)
-bench_app = typer.Typer(help="Benchmarks: ratios from one run, medians, the machine's facts.")
 evaluate_app = typer.Typer(
     help="Judge a model or a policy on a log, before anybody sees it.", no_args_is_help=True
 )
@@ -172,65 +171,3 @@ def evaluate_policy(
     with refusing(EvaluationError):
         answer: dict[str, Any] = run_evaluate_policy_command(path, target=target, own_log=own_log)
     print_report(answer, "Policy", as_json=as_json)
-
-
-@bench_app.command("table")
-def bench_table(
-    rows: Annotated[int, typer.Option(help="Of the tables that are measured.")] = 1_000_000,
-    grown: Annotated[int, typer.Option(help="Rows up to which growth is measured.")] = 8_000_000,
-    as_json: JsonOption = False,
-) -> None:
-    """Measure the parameter server: pull, push, growth, memory, snapshots, deltas."""
-    from foryou.bench_table_command import run_bench_table_command
-
-    with progress_console.status("measuring") as status:
-        answer = run_bench_table_command(
-            num_rows=rows, num_grown=grown, say=lambda step: status.update(f"measuring {step}")
-        )
-    print_report(answer, "Parameter server", as_json=as_json)
-
-
-@bench_app.command("learn")
-def bench_learn(
-    pairs: Annotated[int, typer.Option(help="Impressions with their event.")] = 30_000,
-    users: Annotated[int, typer.Option(help="Whom they belong to.")] = 10_000,
-    many_users: Annotated[int, typer.Option(help="With how many the cost of one is compared.")] = 1_000_000,
-    offered: Annotated[float, typer.Option(help="Events a second while latency is measured.")] = 1_000.0,
-    seconds: Annotated[float, typer.Option(help="How long latency is measured.")] = 15.0,
-    slate: Annotated[int, typer.Option(help="Contents served at once, meanwhile.")] = 20,
-    in_process: Annotated[
-        bool, typer.Option("--in-process", help="Only what one process does, without Ray and broker.")
-    ] = False,
-    seed: Annotated[int, typer.Option()] = 0,
-    config: ConfigOption = None,
-    state: StateOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Measure joining and learning: through the system, by stage, beside plain arrays and Vowpal Wabbit."""
-    from foryou.bench_learn_command import run_bench_learn_command
-
-    with progress_console.status("measuring") as status:
-        answer = run_bench_learn_command(
-            settings_from(config, state=state),
-            num_pairs=pairs,
-            num_users=users,
-            many_users=many_users,
-            offered_per_s=offered,
-            latency_seconds=seconds,
-            slate=slate,
-            seed=seed,
-            through_system=not in_process,
-            say=lambda step: status.update(f"measuring {step}"),
-        )
-    print_report(answer, "Learning", as_json=as_json)
-
-
-@bench_app.callback(invoke_without_command=True)
-def bench(context: typer.Context) -> None:
-    """Run every benchmark where none is named."""
-    if context.invoked_subcommand is None:
-        bench_table()
-        bench_learn()
-        bench_serve()
-        bench_freshness()
-        bench_models()

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from foryou.bench_cli import bench_app
 from foryou.cli_options import ConfigOption, JsonOption, StateOption, refusing, settings_from
 from foryou.console import print_report, progress_console
-from foryou.experiment_cli import bench_app
 
 
 def register(app: typer.Typer) -> None:

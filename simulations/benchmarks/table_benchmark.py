@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from parameter_server.warm_up import warm_up
+from simulations.benchmarks.machine_facts import machine_facts
 from simulations.benchmarks.table_growth import measure_growth
-from simulations.benchmarks.table_measure import TableBenchmarkSettings, machine
+from simulations.benchmarks.table_measure import TableBenchmarkSettings
 from simulations.benchmarks.table_remote import measure_remote
 from simulations.benchmarks.table_speed import measure_speed
 from simulations.benchmarks.table_upkeep import measure_upkeep
@@ -36,7 +37,7 @@ def run_table_benchmark(
     with_ray: False leaves `ray_pull_vs_echo` out. say: is told what is measured next.
     """
     settings = settings or TableBenchmarkSettings()
-    report: dict[str, Any] = machine()
+    report: dict[str, Any] = machine_facts()
     warm_up()
     parts = {"pull and push": measure_speed, "growth": measure_growth, "snapshots and deltas": measure_upkeep}
     if with_ray:

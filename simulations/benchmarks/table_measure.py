@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,24 +55,3 @@ def zipf_batches(settings: TableBenchmarkSettings, count: int = 64, exponent: fl
             ranks = np.concatenate([ranks, drawn[drawn < settings.num_rows]])
         batches.append(places[ranks[: settings.batch]])
     return batches
-
-
-def machine() -> dict[str, Any]:
-    """Say on what this was measured."""
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count() or 0,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE", ""),
-        "load_at_start": round(os.getloadavg()[0], 2),
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from simulations.benchmarks.machine_facts import machine_facts
 from simulations.benchmarks.table_growth import measure_growth
-from simulations.benchmarks.table_measure import TableBenchmarkSettings, machine, medians, zipf_batches
+from simulations.benchmarks.table_measure import TableBenchmarkSettings, medians, zipf_batches
 from simulations.benchmarks.table_upkeep import measure_upkeep
 
 TINY = TableBenchmarkSettings(num_rows=3_000, num_grown=8_192, batch=256, rounds=3, num_touched=100)
 
 
 def test_growth_and_upkeep_are_measured() -> None:
-    report = machine() | measure_growth(TINY) | measure_upkeep(TINY)
+    report = machine_facts() | measure_growth(TINY) | measure_upkeep(TINY)
     promised = {
         "growth_max_ms",
         "memory_ratio",
