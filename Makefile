@@ -64,8 +64,8 @@ format: $(VENV)/.installed-lint ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-bench ## run the benchmarks
-	$(BIN)/foryou bench
+bench: $(VENV)/.installed-bench ## run every benchmark and write a page of tables and plots (QUICK=1: small sizes)
+	$(BIN)/foryou bench all $(if $(QUICK),--quick)
 
 clean: ## remove the environment and local state
 	rm -rf $(VENV) .foryou
