@@ -86,15 +86,15 @@ def _save_bar_plot(
         notes.append("grey: what it is measured against")
     if plot.has_bounds:
         axes.axvline(1.0, color="#444444", linestyle=":", linewidth=1.2)
-        notes.append("dotted: as the peer")
+        notes.append("dotted line at 1: as the peer")
     if has_bounds:
         for place, (bar, value) in enumerate(zip(bars, values, strict=True)):
             if known[bar.figure].is_kept(value) is False:
                 colours[place] = _MISSED
             _draw_bound(axes, place, known[bar.figure])
         notes.append("dark mark: promised at least (>) or at most (<); red: missed")
-    _draw(axes, [bar.label for bar in bars], values, colours)
-    axes.set_xlabel("; ".join(notes))
+    _draw(axes, [bar.label for bar in bars], values, colours, numbers_beside=not plot.has_bounds)
+    axes.set_xlabel("\n".join(notes))
     figure.savefig(path, metadata={"Software": None})
 
 
@@ -115,18 +115,24 @@ def _save_stages(title: str, unit: str, stages: Mapping[str, float], path: Path)
     figure.savefig(path, metadata={"Software": None})
 
 
-def _draw(axes: Axes, labels: Sequence[str], values: Sequence[float], colours: Sequence[str]) -> None:
-    """Draw bars from above, each with its number."""
+def _draw(
+    axes: Axes,
+    labels: Sequence[str],
+    values: Sequence[float],
+    colours: Sequence[str],
+    *,
+    numbers_beside: bool = True,
+) -> None:
+    """Draw bars from above, each with its number: beside it, or in its label where marks would hide it."""
     axes.barh(range(len(labels)), values, color=colours, height=0.65)
     digits = decimals(max(map(abs, values), default=0.0))
-    for place, value in enumerate(values):
-        axes.annotate(
-            f"{value:,.{digits}f}",
-            (max(value, 0.0), place),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-        )
+    numbers = [f"{value:,.{digits}f}" for value in values]
+    if numbers_beside:
+        for place, (value, number) in enumerate(zip(values, numbers, strict=True)):
+            at = (max(value, 0.0), place)
+            axes.annotate(number, at, xytext=(6, 0), textcoords="offset points", va="center")
+    else:
+        labels = [f"{label}:  {number}" for label, number in zip(labels, numbers, strict=True)]
     axes.set_yticks(range(len(labels)), labels)
     axes.margins(y=0.02)
     axes.invert_yaxis()

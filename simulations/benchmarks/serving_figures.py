@@ -28,7 +28,7 @@ SERVE = Benchmark(
         Figure("p50_growth", "ratio", _LESS, "median in the whole catalogue; 1: in the small one"),
         Figure("ann_recall", "share", _MORE, "share of the nearest contents that the index finds"),
         Figure("imported_per_s", "1/s", _MORE, "contents imported in bulk, until they are served"),
-        Figure("errors", "answers", _LESS, "answers that failed or were refused", 0.0),
+        Figure("errors", "answers", _LESS, "answers that failed or were refused"),
         Figure(
             "client_cpu",
             "share",
@@ -77,7 +77,7 @@ FRESHNESS = Benchmark(
         Figure("p95_ms", "ms", _LESS, "the same, 95th percentile"),
         Figure("p99_ms", "ms", _LESS, "the same, 99th percentile"),
         Figure("probes", "events", _NEITHER, "events that were followed so"),
-        Figure("missed", "events", _LESS, "of them those that no answer showed within ten seconds", 0.0),
+        Figure("missed", "events", _LESS, "of them those that no answer showed within ten seconds"),
         Figure("errors", "answers", _LESS, "requests that were refused"),
         Figure(
             "client_cpu",
@@ -109,7 +109,7 @@ MODELS = Benchmark(
         Figure("canary_p50_ratio", "ratio", _LESS, "median with a canary; 1: without"),
         Figure("freshness_p50_ms_one", "ms", _LESS, "from accepted to served with one model, median"),
         Figure("freshness_p50_ms_two", "ms", _LESS, "the same with two"),
-        Figure("errors_of_feeds", "answers", _LESS, "feeds that failed or were refused", 0.0),
+        Figure("errors_of_feeds", "answers", _LESS, "feeds that failed or were refused"),
         Figure("errors_of_loads", "answers", _LESS, "answers that refused while learners were measured"),
     ),
     small={"contents": 1_000, "events": 100, "seconds": 5, "rounds": 1},
