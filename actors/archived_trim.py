@@ -60,7 +60,8 @@ class ArchivedTrim:
             return 0
         self._looked_at = self._clock()
         state = (await self._js.stream_info(self._stream)).state
-        first, last = state.first_seq, min(archived, state.last_seq)
+        first = max(state.first_seq, 1)  # 0 in a stream that never held anything: no message has that number
+        last = min(archived, state.last_seq)
         old = await self._first_younger(first, last + 1, self._clock() - self._max_age)
         if old > first:
             await self._js.purge_stream(self._stream, seq=old)

@@ -93,3 +93,15 @@ def test_what_is_old_goes_once_it_is_archived_and_not_before(
             assert (await js.stream_info(stream)).config.max_age == limit
 
     asyncio.run(scenario())
+
+
+def test_a_stream_that_never_held_anything_has_nothing_to_trim(
+    endpoints: EndpointSettings, started: Callable[[Any], Any]
+) -> None:
+    async def scenario() -> None:
+        async with await Connections.open(endpoints, "test") as connections:
+            trim = ArchivedTrim(connections.js, connections.namespace.feed_stream, look_seconds=0.0)
+            await trim.take_over()
+            assert await trim.trim(0) == 1
+
+    asyncio.run(scenario())
