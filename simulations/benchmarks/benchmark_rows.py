@@ -17,12 +17,14 @@ version differ too."""
 @dataclass(frozen=True, slots=True)
 class FigureRow:
     """is_kept: whether its promise is; None where none was made of such sizes. before: None where no earlier
-    run is alike. change: now / before; None also where that is no number."""
+    run is alike. change: now / before; None also where that is no number. quick: small sizes, where figures
+    differ from run to run by more than any change of the code makes."""
 
     figure: Figure
     value: float
     is_kept: bool | None
     before: float | None
+    quick: bool = False
 
     @property
     def change(self) -> float | None:
@@ -30,9 +32,9 @@ class FigureRow:
 
     @property
     def is_better(self) -> bool | None:
-        """Whether it is better than before; None where neither is, or the difference is small."""
+        """Whether it is better than before; None where that cannot be said, or the difference is small."""
         change, more = self.change, self.figure.more_is_better
-        if change is None or more is None or abs(change - 1) < NOTICED:
+        if self.quick or change is None or more is None or abs(change - 1) < NOTICED:
             return None
         return (change > 1) == more
 
@@ -46,7 +48,8 @@ def rows_of(
         value = number_of(figures, figure.name)
         if value is not None:
             kept = None if quick else figure.is_kept(value)
-            rows.append(FigureRow(figure, value, kept, number_of(before or {}, figure.name)))
+            was = number_of(before or {}, figure.name)
+            rows.append(FigureRow(figure, value, kept, was, quick))
     return rows
 
 

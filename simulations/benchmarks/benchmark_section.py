@@ -110,7 +110,8 @@ def _compared(suite: SuiteResult, before: SuiteResult | None) -> str:
     elsewhere = ""
     if any(before.machine.get(fact) != suite.machine.get(fact) for fact in ("processor", "cores")):
         elsewhere = f", on another machine ({machine_line(before.machine)})"
-    return (
-        f'<p class="quiet">Before: the run of {escape(moment(before.started) + elsewhere)}, with the same '
-        f"options. A difference of less than {NOTICED:.0%} is not called better or worse.</p>"
-    )
+    said = f"Less than {NOTICED:.0%} is not called better or worse; where it is more, repeat both to be sure."
+    if suite.quick:
+        said = "At small sizes no difference is called better or worse."
+    run = moment(before.started) + elsewhere
+    return f'<p class="quiet">Before: the run of {escape(run)}, with the same options. {escape(said)}</p>'

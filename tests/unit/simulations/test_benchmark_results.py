@@ -160,6 +160,9 @@ def test_better_is_more_or_less_as_the_figure_has_it(
 ) -> None:
     (row,) = rows_of(FAST, now, before, quick=False)
     assert row.is_better is better
+    (small,) = rows_of(FAST, now, before, quick=True)
+    assert small.is_better is None
+    assert small.change == row.change
 
 
 def test_promises_are_judged_at_their_own_sizes_only() -> None:
