@@ -5,21 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from serve_app.http.access_control import Role, role_needed
+from serve_app.http.answers import Problem
 
-_PROBLEM = {
-    "type": "object",
-    "required": ["detail"],
-    "properties": {
-        "detail": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "reason"],
-                "properties": {"field": {"type": "string"}, "reason": {"type": "string"}},
-            },
-        }
-    },
-}
 _EVERYWHERE = {
     "400": "The body is no text that can be read.",
     "401": "Keys are asked for, and this call had none that is known.",
@@ -38,7 +25,12 @@ def describe_access(schema: dict[str, Any]) -> None:
         "bearer": {"type": "http", "scheme": "bearer"},
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
-    components.setdefault("schemas", {})["Problem"] = _PROBLEM
+    schemas = components.setdefault("schemas", {})
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs"))
+    schemas["Problem"] = problem
+    for unused in ("HTTPValidationError", "ValidationError"):  # the framework's own form of a 422
+        schemas.pop(unused, None)
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 
@@ -53,7 +54,13 @@ def create_app(
     weights: where there is one, the routes that show, set and try the table of weights; models: the same, of
     the registry of models."""
     settings = settings or ApiSettings()
-    app = FastAPI(title="foryou", description=_DESCRIPTION, version="1", redoc_url=None)
+    app = FastAPI(
+        title="foryou",
+        description=_DESCRIPTION,
+        version="1",
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+    )
     for router in (
         feed_routes(service, settings),
         event_routes(service, settings),
@@ -90,6 +97,11 @@ def create_app(
     app.add_exception_handler(IdClashError, clash)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Name an operation as its function is: what a generated client calls its method."""
+    return route.name
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from messages.events import ContentMetadata, Identifier, Timestamp
 from serve_app.feed_service import FeedService
+from serve_app.http.answers import Content, PutContent
 from serve_app.http.json_answers import json_answer, problem
 from serve_app.http.path_ids import ContentId
 
@@ -43,7 +44,11 @@ def content_routes(service: FeedService) -> APIRouter:
     @router.put(
         "/v1/content/{content_id:path}",
         summary="Add or change a content",
-        responses={503: {"description": "Store or broker is away; put it again."}},
+        responses={
+            200: {"model": PutContent},
+            409: {"description": "Another content, or another creator, has the same key."},
+            503: {"description": "Store or broker is away; put it again."},
+        },
     )
     async def put_content(content_id: ContentId, body: ContentBody) -> Response:
         """Write the catalogue at once and publish the upload: feeds can show it within the next sync.
@@ -57,7 +62,7 @@ def content_routes(service: FeedService) -> APIRouter:
     @router.get(
         "/v1/content/{content_id:path}",
         summary="Read a content",
-        responses={404: {"description": "There is no such content."}},
+        responses={200: {"model": Content}, 404: {"description": "There is no such content."}},
     )
     async def get_content(content_id: ContentId) -> Response:
         content = await service.get_content(content_id)

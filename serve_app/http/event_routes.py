@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from serve_app.feed_service import FeedService
+from serve_app.http.answers import AcceptedEvents
 from serve_app.http.api_settings import ApiSettings
 from serve_app.http.json_answers import json_answer, problem
 
@@ -79,6 +80,7 @@ def event_routes(service: FeedService, settings: ApiSettings) -> APIRouter:
         openapi_extra={"requestBody": _REQUEST_BODY},
         responses={
             202: {
+                "model": AcceptedEvents,
                 "description": "The broker has the accepted events.",
                 "content": {"application/json": {"example": _ACCEPTED_EXAMPLE}},
             },

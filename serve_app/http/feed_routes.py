@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from messages.impressions import RequestContext
 from serve_app.feed_service import FeedService
 from serve_app.http.api_settings import ApiSettings
+from serve_app.http.feed_answers import Feed
 from serve_app.http.feed_query import FeedQueryReader
 from serve_app.http.json_answers import json_answer
 from serve_app.pipeline.ranking_request import FeedRequest
@@ -30,6 +31,7 @@ _EXAMPLE: dict[str, Any] = {
     "watermark": {"time": 1764000003.2, "partition": 3, "position": 1207},
     "freshness_ms": 84.0,
     "exhausted": False,
+    "arm": "production",
 }
 
 
@@ -42,7 +44,11 @@ def feed_routes(service: FeedService, settings: ApiSettings) -> APIRouter:
         summary="Get a feed",
         openapi_extra={"parameters": reader.parameters()},
         responses={
-            200: {"description": "Best first.", "content": {"application/json": {"example": _EXAMPLE}}},
+            200: {
+                "model": Feed,
+                "description": "Best first.",
+                "content": {"application/json": {"example": _EXAMPLE}},
+            },
             422: {"description": "A parameter is out of bounds."},
             503: {"description": "The broker is away; try again after Retry-After seconds."},
         },

@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from monitoring.model_lifecycle import TransitionError
 from serve_app.http.json_answers import finite, json_answer, problem
+from serve_app.http.model_answers import Model, ModelChanges, Models
 from serve_app.model_operations import MOVES, ModelOperations, ModelSettingsError, UnknownModelError
 
 ModelId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+Action = Annotated[str, Path(json_schema_extra={"enum": [*MOVES, "retire", "approve", "decline"]})]
 Words = Annotated[str, Field(max_length=500)]
 
 
@@ -59,22 +61,30 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
     404: {"description": "There is no such model."},
     409: {"description": "The registry does not allow it; says why."},
 }
+_CHANGED: dict[int | str, dict[str, Any]] = {200: {"model": ModelChanges}, **_REFUSED}
+_WRONG_SETTING: dict[str, Any] = {"description": "A setting is wrong; names it."}
 
 
 def model_routes(operations: ModelOperations) -> APIRouter:
     router = APIRouter(tags=["models"])
 
-    @router.get("/v1/models", summary="Every model and what it is for")
+    @router.get("/v1/models", summary="Every model and what it is for", responses={200: {"model": Models}})
     async def get_models() -> Response:
         """Stage, lineage and origin of each, what the rules say of it now, and what they ask about it."""
         return json_answer(finite(await operations.overview()))
 
-    @router.get("/v1/model-changes", summary="Every change of the registry")
-    async def get_log() -> Response:
+    @router.get(
+        "/v1/model-changes", summary="Every change of the registry", responses={200: {"model": ModelChanges}}
+    )
+    async def get_model_changes() -> Response:
         """Who changed what, when and why, on what evidence; oldest first."""
         return json_answer(finite({"changes": await operations.log()}))
 
-    @router.get("/v1/models/{model_id}", summary="One model", responses={404: _REFUSED[404]})
+    @router.get(
+        "/v1/models/{model_id}",
+        summary="One model",
+        responses={200: {"model": Model}, 404: _REFUSED[404]},
+    )
     async def get_model(model_id: ModelId) -> Response:
         """Its settings and its history, too."""
         try:
@@ -86,7 +96,7 @@ def model_routes(operations: ModelOperations) -> APIRouter:
         "/v1/models/{model_id}",
         summary="Create a candidate",
         status_code=201,
-        responses={409: _REFUSED[409], 422: {"description": "A setting is wrong; names it."}},
+        responses={201: {"model": ModelChanges}, 409: _REFUSED[409], 422: _WRONG_SETTING},
     )
     async def create_model(model_id: ModelId, body: NewModel) -> Response:
         """It begins as a shadow: it learns what production learns, and its answers reach nobody."""
@@ -108,7 +118,7 @@ def model_routes(operations: ModelOperations) -> APIRouter:
     @router.patch(
         "/v1/models/{model_id}",
         summary="Change how a model learns",
-        responses={**_REFUSED, 422: {"description": "A setting is wrong; names it."}},
+        responses={**_CHANGED, 422: _WRONG_SETTING},
     )
     async def tune_model(model_id: ModelId, body: Tuning) -> Response:
         """Its learner begins again with the settings, where it stood; sizes cannot change."""
@@ -122,7 +132,7 @@ def model_routes(operations: ModelOperations) -> APIRouter:
             return problem(409, "settings", str(error))
         return json_answer(finite(report))
 
-    @router.post("/v1/models/rollback", summary="Put production back", responses=_REFUSED)
+    @router.post("/v1/models/rollback", summary="Put production back", responses=_CHANGED)
     async def roll_back(body: Rollback) -> Response:
         """To the model that was production before, if it still learns; else to its own last snapshot, as a
         new lineage. In force in every replica within seconds."""
@@ -133,8 +143,8 @@ def model_routes(operations: ModelOperations) -> APIRouter:
         except TransitionError as error:
             return problem(409, "model_id", str(error))
 
-    @router.post("/v1/models/{model_id}/{action}", summary="Change what a model is for", responses=_REFUSED)
-    async def act(model_id: ModelId, action: str, body: Reason) -> Response:
+    @router.post("/v1/models/{model_id}/{action}", summary="Change what a model is for", responses=_CHANGED)
+    async def move_model(model_id: ModelId, action: Action, body: Reason) -> Response:
         """action: shadow, canary, promote, stop, retire; approve or decline what the rules ask."""
         try:
             if action in MOVES:

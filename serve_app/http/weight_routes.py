@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from actors.weight_store import WeightsConflictError
 from messages.events import Identifier
+from serve_app.http.answers import Weights, WeightsPreview
 from serve_app.http.json_answers import json_answer, problem
 from serve_app.pipeline.signal_weights import MAX_WEIGHT, SIGNALS, SignalWeightsError
 from serve_app.weight_service import NobodyToPreviewError, WeightService
@@ -67,7 +68,7 @@ class PreviewBody(BaseModel):
 def weight_routes(service: WeightService) -> APIRouter:
     router = APIRouter(tags=["weights"])
 
-    @router.get("/v1/weights", summary="What each signal is worth")
+    @router.get("/v1/weights", summary="What each signal is worth", responses={200: {"model": Weights}})
     async def get_weights() -> Response:
         """Return every signal with its weight: the heads, which are predictions for the person who asks, and
         the rates at which everybody answers to a content. The score is the sum of weight times value."""
@@ -77,6 +78,7 @@ def weight_routes(service: WeightService) -> APIRouter:
         "/v1/weights",
         summary="Change what signals are worth",
         responses={
+            200: {"model": Weights},
             409: {"description": "The table has another revision by now; read it again."},
             422: {"description": "A signal or a weight is wrong; names it."},
         },
@@ -94,7 +96,10 @@ def weight_routes(service: WeightService) -> APIRouter:
     @router.post(
         "/v1/weights/preview",
         summary="Try other weights on sample users",
-        responses={422: {"description": "A signal or a weight is wrong, or there is nobody to try it on."}},
+        responses={
+            200: {"model": WeightsPreview},
+            422: {"description": "A signal or a weight is wrong, or there is nobody to try it on."},
+        },
     )
     async def preview_weights(body: PreviewBody) -> Response:
         """Rank for some people with the table in force and with this one, and show both slates of each.
