@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from serve_app.http.access_settings import AccessSettings
+
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
 
 
 class ApiSettings(BaseModel):
     """max_body_bytes: of any request. max_events: of one batch. max_limit, default_limit: contents in one
     answer. max_wait_seconds: a replica takes as many requests as it answers within that time, at most
     max_under_way; more are refused with 429.
-    retry_after_seconds: what a 503 or a 429 tells clients to wait. access: keys and their rates."""
+    retry_after_seconds: what a 503 or a 429 tells clients to wait. access: keys and their rates.
+    cors_origins: whose pages may call the API from a browser, as "https://example.com", "*" for all; none by
+    default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,3 +29,4 @@ class ApiSettings(BaseModel):
     max_under_way: int = Field(96, ge=1)
     retry_after_seconds: int = Field(1, ge=0)
     access: AccessSettings = AccessSettings()
+    cors_origins: tuple[Origin, ...] = ()

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from messages.events import Event
 from messages.identifiers import IdClashError
@@ -82,6 +83,15 @@ def create_app(
     )
     app.add_middleware(AccessControl, settings=settings.access)
     app.add_middleware(RequestMetrics, metrics=service.metrics)
+    if settings.cors_origins:
+        # Outside of all others: a browser asks without a key, and must be able to read refusals.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "PUT", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "X-API-Key", "Content-Type"],
+            expose_headers=["Retry-After"],
+        )
     app.add_exception_handler(RequestValidationError, invalid_request)
     app.add_exception_handler(HTTPException, refused)
 
