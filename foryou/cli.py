@@ -65,6 +65,7 @@ def up(
 
     settings = settings_from(config, state=state, port=port, host=host)
     stopped = threading.Event()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does, it ends what was started
     with progress_console.status("starting") as status:
         system = System(settings, say=lambda step: status.update(f"starting {step}"))
         system.__enter__()

@@ -6,6 +6,8 @@ import contextlib
 import io
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,10 +23,10 @@ _OBJECT_STORE_BYTES = 512 * 1024**2
 @contextlib.contextmanager
 def ray_session(settings: SystemSettings, address: str | None = None) -> Iterator[str]:
     """Join the cluster at `address` (or at RAY_ADDRESS), or start one; yields where others can join it."""
-    with serve_environment(loopback=settings.http.is_loopback):
+    address = address or os.environ.get("RAY_ADDRESS")
+    with serve_environment(loopback=settings.http.is_loopback, own_cluster=address is None):
         import ray
 
-        address = address or os.environ.get("RAY_ADDRESS")
         own: dict[str, Any] = {}
         if address is None:
             own = {
@@ -32,6 +34,7 @@ def ray_session(settings: SystemSettings, address: str | None = None) -> Iterato
                 "object_store_memory": _OBJECT_STORE_BYTES,
                 "_node_ip_address": LOOPBACK,
             }
+        before = signal.getsignal(signal.SIGTERM)
         ray.init(
             address=address or "local",
             namespace="foryou",
@@ -39,6 +42,9 @@ def ray_session(settings: SystemSettings, address: str | None = None) -> Iterato
             logging_level=logging.ERROR,
             **own,
         )
+        if threading.current_thread() is threading.main_thread():
+            # Ray has set its own, which aborts the process and leaves NATS and Valkey behind.
+            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
         # A filter, since Serve sets its logger's level again when it starts.
         logging.getLogger("ray.serve").addFilter(_is_warning)
         try:

@@ -39,14 +39,17 @@ exec "{binary}" "$@"
 
 
 @contextlib.contextmanager
-def serve_environment(*, loopback: bool) -> Iterator[None]:
+def serve_environment(*, loopback: bool, own_cluster: bool = True) -> Iterator[None]:
     """Set the flags of this process, which Ray's processes inherit. Values an operator set stay.
+
+    own_cluster: it begins and ends with this process, so nothing outside chooses among its nodes and nobody
+    need be told half a minute ahead that one goes.
 
     Unix socket paths end at 108 bytes, so HAProxy's folder lies in the system's own for temporary files.
     """
     with tempfile.TemporaryDirectory(prefix="foryou-haproxy-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        flags = _flags(folder, loopback=loopback)
+        flags = _flags(folder, loopback=loopback, own_cluster=own_cluster)
         ours = {flag: value for flag, value in flags.items() if flag not in os.environ}
         os.environ.update(ours)
         try:
@@ -56,11 +59,11 @@ def serve_environment(*, loopback: bool) -> Iterator[None]:
                 os.environ.pop(flag, None)
 
 
-def _flags(folder: Path, *, loopback: bool) -> dict[str, str]:
+def _flags(folder: Path, *, loopback: bool, own_cluster: bool) -> dict[str, str]:
     flags = {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0" if loopback else "30",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0" if own_cluster else "30",
         "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),

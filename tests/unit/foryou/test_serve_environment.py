@@ -11,6 +11,7 @@ from actors.user_store import connect_store
 from foryou.serve_environment import serve_environment
 from serve_app.feed_service import FeedServiceSettings
 
+DRAINING = "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"
 HARD_STOP = "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"
 
 
@@ -30,3 +31,12 @@ def test_what_an_operator_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve_environment(loopback=False):
         assert os.environ[HARD_STOP] == "90"
     assert os.environ[HARD_STOP] == "90"
+
+
+@pytest.mark.parametrize(("own_cluster", "seconds"), [(True, "0"), (False, "30")])
+def test_replicas_take_their_time_to_leave_only_where_others_may_still_send_requests(
+    monkeypatch: pytest.MonkeyPatch, own_cluster: bool, seconds: str
+) -> None:
+    monkeypatch.delenv(DRAINING, raising=False)
+    with serve_environment(loopback=False, own_cluster=own_cluster):
+        assert os.environ[DRAINING] == seconds
