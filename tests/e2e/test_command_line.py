@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -72,6 +77,32 @@ def test_a_file_that_is_wrong_is_refused_whole(
     assert done.exit_code == 2
     assert said in done.output.replace("\n", " ")
     assert client.status()["replica"]["contents"] == before
+
+
+def test_a_signal_while_it_starts_ends_all_that_was_started(tmp_path: Path) -> None:
+    # Another system may run in this process: its flags for Ray's processes are not this one's.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    command = [sys.executable, "-m", "foryou", "up", "--state", str(tmp_path), "--port", "0"]
+    up = psutil.Popen(command, env=inherited, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    started: list[psutil.Process] = []
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not any(name_of(process) == "raylet" for process in started):
+        assert time.monotonic() < deadline, started
+        assert up.poll() is None
+        time.sleep(0.05)
+        started = up.children(recursive=True)
+    up.send_signal(signal.SIGTERM)
+    assert up.wait(DEADLINE_SECONDS) != 0
+    _, left = psutil.wait_procs(started, DEADLINE_SECONDS)
+    assert not left
+
+
+def name_of(process: psutil.Process) -> str:
+    try:
+        name: str = process.name()
+    except psutil.NoSuchProcess:
+        return ""
+    return name
 
 
 def test_without_a_system_commands_say_how_to_start_one(tmp_path: Path) -> None:
