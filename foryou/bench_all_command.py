@@ -57,9 +57,9 @@ def run_bench_all_command(
         run_suite(suite, run, folder, settings=config, say=say)
     finally:
         earlier, unreadable = read_earlier(folder.resolve().parent, suite.started)
-        for problem in unreadable:
-            say(f"not compared with: {problem}")
-        page = write_benchmark_page(suite, BENCHMARKS, earlier, folder, command=command)
+        page = write_benchmark_page(
+            suite, BENCHMARKS, earlier, folder, command=command, unreadable=unreadable
+        )
         say(f"page: {page}")
     return {
         "page": str(page),

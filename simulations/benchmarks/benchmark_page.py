@@ -45,9 +45,11 @@ def write_benchmark_page(
     folder: Path,
     *,
     command: str,
+    unreadable: Sequence[str] = (),
 ) -> Path:
     """Write index.html and the pictures beside it. earlier: other runs, the latest first; each benchmark is
-    compared with the latest that ran it with the same options. command: what this run was started by."""
+    compared with the latest that ran it with the same options. command: what this run was started by.
+    unreadable: files of other runs that could not be read, and why."""
     sections, missed = [], []
     for benchmark in benchmarks:
         result = suite.benchmarks[benchmark.name]
@@ -61,7 +63,10 @@ def write_benchmark_page(
         missed += [f"{benchmark.name} {row.figure.name}" for row in rows if row.is_kept is False]
         pictures = save_plots(benchmark, result.figures, folder, quick=suite.quick)
         sections.append(measured_section(benchmark, suite, rows, before, pictures))
-    notes = "\n".join(f'<p class="note">{escape(note)}</p>' for note in _notes(suite, missed))
+    not_compared = [f"Not compared with {problem}" for problem in unreadable]
+    notes = "\n".join(
+        f'<p class="note">{escape(note)}</p>' for note in [*_notes(suite, missed), *not_compared]
+    )
     page = folder / PAGE_FILE
     page.write_text(
         f"""<!doctype html>

@@ -15,6 +15,12 @@ from simulations.policy_pictures import new_figure
 
 _OURS, _PEER, _MISSED, _REST = "#0b6e4f", "#9aa5b1", "#c1121f", "#d9d9d9"
 
+_FRESHNESS_STAGES = {
+    "join_ms": "join: until its example is there",
+    "learn_ms": "learn: until the shards are read",
+    "sync_ms": "sync: until replicas serve it",
+}
+
 
 def save_plots(
     benchmark: Benchmark, figures: Mapping[str, Any], folder: Path, *, quick: bool
@@ -34,37 +40,34 @@ def save_plots(
 
 
 def stages_of(name: str, figures: Mapping[str, Any]) -> dict[str, tuple[str, str, dict[str, float]]]:
-    """Return title, unit and stages, in the order of their way, by file name."""
+    """Return title, unit and stages, in the order of their way, by file name; only of what was measured."""
     if name == "learn":
-        prefix, suffix = "stage_", "_share"
-        shares = {
-            key.removeprefix(prefix).removesuffix(suffix).replace("_", " "): 100 * share
-            for key, share in figures.items()
-            if key.startswith(prefix) and key.endswith(suffix)
-        }
         title, unit = "Learning: where the time goes in one process", "percent, of the time of an example"
-        return {"learn-stages.png": (title, unit, shares)} if shares else {}
-    stages = figures.get("stages")
-    if not stages:
-        return {}
+        keys = [key for key in figures if key.startswith("stage_") and key.endswith("_share")]
+        names = {key: key.removeprefix("stage_").removesuffix("_share").replace("_", " ") for key in keys}
+        stages = {label: 100 * share for label, share in _measured(figures, names).items()}
+        return {"learn-stages.png": (title, unit, stages)} if stages else {}
+    nested = figures.get("stages") or {}
     if name == "freshness":
-        steps = {
-            "join: until its example is there": stages["join_ms"],
-            "learn: until the shards are read": stages["learn_ms"],
-            "sync: until replicas serve it": stages["sync_ms"],
-        }
-        title = "Freshness: where the time of an event goes"
-        return {"freshness-stages.png": (title, "milliseconds, mean, one after the other", steps)}
-    parts = {
-        stage.replace(".", ": ").replace("_", " "): value for stage, value in stages.items() if "." in stage
-    }
+        title, unit = "Freshness: where the time of an event goes", "milliseconds, mean, one after the other"
+        stages = _measured(nested, _FRESHNESS_STAGES)
+        return {"freshness-stages.png": (title, unit, stages)} if stages else {}
+    stages = _measured(
+        nested, {key: key.replace(".", ": ").replace("_", " ") for key in nested if "." in key}
+    )
+    title = "Serving: the stages of ranking"
     if name == "request":
-        parts["observers: of what was shown"] = stages["observe"]
-        parts["all else (HTTP, state, JSON)"] = figures["cpu_ms"] - sum(parts.values())
-        return {
-            "request-stages.png": ("One request: where its processor time goes", "milliseconds, mean", parts)
-        }
-    return {f"{name}-stages.png": ("Serving: the stages of ranking", "milliseconds, mean", parts)}
+        title = "One request: where its processor time goes"
+        stages |= _measured(nested, {"observe": "observers: of what was shown"})
+        if (whole := number_of(figures, "cpu_ms")) is not None and stages:
+            stages["all else (HTTP, state, JSON)"] = whole - sum(stages.values())
+    return {f"{name}-stages.png": (title, "milliseconds, mean", stages)} if stages else {}
+
+
+def _measured(figures: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, float]:
+    """Return the figures that are numbers, by label. labels: by name."""
+    numbers = {label: number_of(figures, name) for name, label in labels.items()}
+    return {label: number for label, number in numbers.items() if number is not None}
 
 
 def _save_bar_plot(

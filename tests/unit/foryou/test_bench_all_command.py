@@ -48,6 +48,16 @@ def test_a_second_run_beside_the_first_is_compared_with_it(tmp_path: Path) -> No
     assert "Before: the run of 2020-01-01" in Path(second["page"]).read_text()
 
 
+def test_a_run_that_cannot_be_read_is_named_on_the_page(tmp_path: Path) -> None:
+    broken = tmp_path / "a" / "results.json"
+    broken.parent.mkdir()
+    broken.write_text("half")
+
+    answer = run_bench_all_command(ends_well, state=tmp_path, out=tmp_path / "b", only=["request"])
+
+    assert f"Not compared with {broken}" in Path(answer["page"]).read_text()
+
+
 def test_results_of_another_run_are_not_overwritten(tmp_path: Path) -> None:
     run_bench_all_command(ends_well, state=tmp_path, out=tmp_path, only=["request"])
     with pytest.raises(ResultsFolderError, match="name another --out"):

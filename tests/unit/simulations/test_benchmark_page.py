@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from simulations.benchmarks.bar_plots import BAR_PLOTS
+from simulations.benchmarks.benchmark_figures import Benchmark
 from simulations.benchmarks.benchmark_page import write_benchmark_page
 from simulations.benchmarks.benchmark_plots import stages_of
 from simulations.benchmarks.benchmark_results import BenchmarkResult, SuiteResult
@@ -115,6 +116,17 @@ def test_the_stages_of_a_request_add_up_to_it() -> None:
     assert unit.startswith("milliseconds")
     assert sum(stages.values()) == pytest.approx(REQUEST["cpu_ms"])
     assert "rank" not in stages
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda benchmark: benchmark.name)
+def test_what_was_not_measured_leaves_the_page_whole(tmp_path: Path, benchmark: Benchmark) -> None:
+    gaps: dict[str, Any] = dict.fromkeys(("cpu_ms", "p50_ms", "stage_join_share", "vs_vw"))
+    gaps["stages"] = dict.fromkeys(("join_ms", "learn_ms", "source.fresh", "observe"))
+
+    text = str(page_of(tmp_path, suite_of("2026-01-02T00:00:00+00:00", **{benchmark.name: gaps})))
+
+    assert f"Not measured here: {benchmark.figures[0].name}" in text
+    assert not list(tmp_path.glob("*.png"))
 
 
 def test_pictures_are_of_figures_that_the_table_explains() -> None:
