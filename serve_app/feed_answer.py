@@ -13,10 +13,12 @@ from messages.identifiers import partition_of
 from messages.updates import Position
 from serve_app.explanations import reasons_of, shortness_of
 from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.ranking_pipeline import Consideration, RankedSlate
 from serve_app.pipeline.ranking_request import RankingRequest
 from serve_app.pipeline.slate_explanation import SlateExplanation
 from serve_app.pipeline.stage_trace import StageTrace
+from serve_app.pipeline.top_score_selector import by_falling_score
 
 
 def feed_answer(
@@ -123,13 +125,15 @@ def about_content(
 ) -> dict[str, Any]:
     """Say how one content scores for this person now, and why it is or is not in the slate.
 
-    considered: None for a content that this replica does not know.
+    considered: None for a content that this replica does not know. One that was scored with the others and is
+    not shown has a `place_by_score` among them, from 1; of how many `why` says.
     """
     if considered is None:
         return {"content_id": content_id, "in_slate": False, "why": "no such content is being served"}
     served = [] if slate.scored is None else slate.scored.contents.content_ids
     scored, in_slate = considered.scored, content_id in served
     heads = scored.probabilities[0].tolist()
+    place = None
     if in_slate:
         why = f"proposed by {', '.join(considered.proposed_by)}"
     elif considered.removed_by is not None:
@@ -138,7 +142,10 @@ def about_content(
         why = "no source proposed it"
     else:
         why = f"it did not come among the first {limit}"
-    return {
+        place, num_scored = _place_by_score(int(scored.candidates.rows[0]), slate.considered)
+        if place is not None:
+            why += f": by score it is number {place} of {num_scored}"
+    answer = {
         "content_id": content_id,
         "in_slate": in_slate,
         "why": why,
@@ -146,6 +153,17 @@ def about_content(
         "heads": {head: _number(value) for head, value in zip(OUTPUTS, heads, strict=True)},
         "watch_seconds": _watch_seconds(heads),
     }
+    return answer if place is None else answer | {"place_by_score": place}
+
+
+def _place_by_score(row: int, considered: ScoredCandidates | None) -> tuple[int | None, int]:
+    """Return the place of a content among all that were scored, from 1, and how many these are; None where it
+    is not among them, as when a filter took it out for the sake of another one."""
+    if considered is None:
+        return None, 0
+    order = by_falling_score(considered.scores)
+    places = np.flatnonzero(considered.candidates.rows[order] == row)
+    return (int(places[0]) + 1 if len(places) else None), len(order)
 
 
 def _stages(trace: StageTrace) -> list[dict[str, Any]]:

@@ -76,6 +76,9 @@ class AboutContent(BaseModel):
     in_slate: bool
     why: str
     score: float | None = None
+    place_by_score: int | None = Field(
+        None, description="From 1, among all that were scored; only where it was scored and is not shown."
+    )
     heads: dict[str, float | None] = {}
     watch_seconds: float | None = None
 

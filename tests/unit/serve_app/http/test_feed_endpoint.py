@@ -207,6 +207,8 @@ def test_asked_about_a_content_the_answer_says_how_it_scores_and_why_it_is_there
     assert there["score"] == pytest.approx(29 / 30, abs=1e-6)
     assert set(there["heads"]) == set(OUTPUTS)
     assert not behind["in_slate"]
-    assert behind["why"] == "it did not come among the first 3"
+    assert behind["why"] == "it did not come among the first 3: by score it is number 30 of 30"
+    assert behind["place_by_score"] == 30
+    assert not any("place_by_score" in other for other in (there, served, unknown))
     assert served["why"] == "removed by the filter previously_served"
     assert unknown == {"content_id": "nothing", "in_slate": False, "why": "no such content is being served"}
