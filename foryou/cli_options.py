@@ -23,6 +23,9 @@ HostOption = Annotated[str | None, typer.Option("--host", help="HTTP host; only 
 MappingOption = Annotated[
     str | None, typer.Option("--mapping", help="For dataset file: user=COLUMN,content=COLUMN,time=COLUMN,...")
 ]
+KeyOption = Annotated[
+    str | None, typer.Option("--key", help="API key, where the running system asks for one.")
+]
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ class Client(ApiCalls[dict[str, Any]]):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._http = httpx.Client(
-            base_url=base_url, timeout=timeout, headers=_headers(key), transport=transport
+            base_url=base_url, timeout=timeout, headers=key_headers(key), transport=transport
         )
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
@@ -84,7 +84,7 @@ class AsyncClient(ApiCalls[Coroutine[Any, Any, dict[str, Any]]]):
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._http = httpx.AsyncClient(
-            base_url=base_url, timeout=timeout, headers=_headers(key), transport=transport
+            base_url=base_url, timeout=timeout, headers=key_headers(key), transport=transport
         )
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
@@ -206,7 +206,8 @@ class AsyncEventBatch:
             await self.flush()
 
 
-def _headers(key: str | None) -> dict[str, str]:
+def key_headers(key: str | None) -> dict[str, str]:
+    """Return the headers by which a key is shown to the API, none where there is none."""
     return {} if key is None else {"X-API-Key": key}
 
 

@@ -12,6 +12,7 @@ from foryou.bench_serving_cli import register as register_serving_benchmarks
 from foryou.cli_options import (
     ConfigOption,
     JsonOption,
+    KeyOption,
     MappingOption,
     StateOption,
     refusing,
@@ -63,6 +64,7 @@ def simulate(
         Path | None, typer.Option(help="Record the online copy, for `replay recording`.")
     ] = None,
     http: Annotated[str | None, typer.Option(help="URL of a running system that serves `online`.")] = None,
+    key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let policies serve paired copies of one simulated world, and report who does how well."""
@@ -80,6 +82,7 @@ def simulate(
             report=report,
             record=record,
             http_url=http,
+            key=key,
         )
     print_report(answer, f"Simulation {preset}", as_json=as_json)
 
@@ -104,6 +107,7 @@ def load(
     seconds: Annotated[float, typer.Option(help="Of each step.")] = 15.0,
     soak: Annotated[bool, typer.Option("--soak", help="One step, as long as --seconds says.")] = False,
     report: Annotated[Path, typer.Option(help="Folder for the plot.")] = Path("load-report"),
+    key: KeyOption = None,
     config: ConfigOption = None,
     state: StateOption = None,
     as_json: JsonOption = False,
@@ -111,15 +115,18 @@ def load(
     """Load a running system with people that behave, in steps, until it stops keeping up."""
     from foryou.load_command import LoadError, run_load_command
     from foryou.local_services import StateFolder
+    from foryou.operator_client import key_of
 
     if http is None:
-        running = StateFolder(settings_from(config, state=state).services.state).find_running()
+        settings = settings_from(config, state=state)
+        key = key_of(settings) if key is None else key
+        running = StateFolder(settings.services.state).find_running()
         if running is None:
             progress_console.print("[red]nothing runs: start `foryou up`, or name --http URL[/red]")
             raise typer.Exit(2)
         http = running.http_url
     with refusing(LoadError):
-        answer = run_load_command(http, people=people, seconds=seconds, soak=soak, report=report)
+        answer = run_load_command(http, people=people, seconds=seconds, soak=soak, report=report, key=key)
     print_report(answer, "Load", as_json=as_json)
 
 

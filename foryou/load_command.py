@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
+from foryou.client import key_headers
 from foryou.console import progress_console
 from simulations.load_plot import save_load_plot, save_soak_plot
 from simulations.load_steps import (
@@ -34,18 +35,20 @@ def run_load_command(
     watch_seconds: float = 0.2,
     soak: bool = False,
     report: Path = Path("load-report"),
+    key: str | None = None,
 ) -> dict[str, Any]:
     """Load a running system and write load.png and load.json into `report`; soaked, also soak.png over time.
 
-    people: of each step, "5,10,20"; soak: one step only, as long as `seconds` says. Keys: knee_* of the last
-    good step (None where no step was good), steps, and report. Raises LoadError.
+    people: of each step, "5,10,20"; soak: one step only, as long as `seconds` says. key: where the API asks
+    for one. The answer has knee_* of the last good step (None where no step was good), steps, and report.
+    Raises LoadError.
     """
     settings = _settings(people, seconds, watch_seconds)
     if soak and len(settings.people) != 1:
         raise LoadError("--soak runs one number of people: --people 50")
     if importlib.util.find_spec("locust") is None:
         raise LoadError("locust is not installed: pip install 'foryou[bench]'")
-    _is_there(http_url)
+    _is_there(http_url, key)
     try:
         report.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -53,7 +56,7 @@ def run_load_command(
     moments: list[LoadMoment] = []
 
     def run(people: int) -> LoadStep:
-        return run_locust(http_url, people, settings, moments.extend if soak else lambda _: None)
+        return run_locust(http_url, people, settings, moments.extend if soak else lambda _: None, key)
 
     try:
         with progress_console.status("loading"):
@@ -78,14 +81,14 @@ def run_load_command(
     return answer
 
 
-def _is_there(http_url: str) -> None:
+def _is_there(http_url: str, key: str | None) -> None:
     """Ask once, for a load upon nobody would measure how fast connections are refused. Raises LoadError."""
     try:
-        answer = httpx.get(f"{http_url.rstrip('/')}/v1/status", timeout=10.0)
+        answer = httpx.get(f"{http_url.rstrip('/')}/v1/status", headers=key_headers(key), timeout=10.0)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise LoadError(f"nobody answers at {http_url}: {error}") from error
     if answer.status_code == httpx.codes.UNAUTHORIZED:
-        raise LoadError(f"{http_url} asks for a key; load a system without feed.api.access.client_keys")
+        raise LoadError(f"{http_url} asks for a key, one of feed.api.access.client_keys: --key KEY")
     if answer.status_code == httpx.codes.NOT_FOUND:
         raise LoadError(f"{http_url} is no foryou: it has no /v1/status")
 

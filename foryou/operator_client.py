@@ -13,11 +13,16 @@ from foryou.settings import SystemSettings
 
 
 def operator_client(settings: SystemSettings, url: str) -> Client:
-    """Return a client of a system with these settings: with an operator's key where the settings name one,
-    else a client's, which opens all that only reads."""
+    """Return a client of a system with these settings, with the key that `key_of` finds."""
+    return Client(url, key=key_of(settings))
+
+
+def key_of(settings: SystemSettings) -> str | None:
+    """Return an operator's key where the settings name one, else a client's, which opens all that only reads;
+    None where no key is asked for."""
     access = settings.feed.api.access
     keys = [*access.admin_keys, *access.client_keys]
-    return Client(url, key=keys[0].get_secret_value() if keys else None)
+    return keys[0].get_secret_value() if keys else None
 
 
 def ask_running(

@@ -41,13 +41,15 @@ def run_simulate_command(
     report: Path = Path("simulation-report"),
     record: Path | None = None,
     http_url: str | None = None,
+    key: str | None = None,
     processes: int = 1,
 ) -> dict[str, Any]:
     """Run, write the report, and return it, flat but for the maps by policy.
 
     duration: of the world's time, "24h", "90min", a bare number being hours. steps: contents shown to people
     after which each copy ends. seeds: how many, from `seed` on. record: a file for FEED of the first seed's
-    online copy. http_url: of a running system that serves `online`. processes: copies that run at once.
+    online copy. http_url: of a running system that serves `online`.
+    key: where its API asks for one. processes: copies that run at once.
 
     Keys: gap_closed, engagement, retention and others by policy, each with `..._interval`; interactions_per_s
     by policy; report, the page. Only interactions_per_s depends on the clock.
@@ -61,6 +63,8 @@ def run_simulate_command(
         raise SimulationError("--seeds and --steps are at least 1")
     if record is not None and http_url is not None:
         raise SimulationError("--record records the system in this process: not with --http")
+    if key is not None and http_url is None:
+        raise SimulationError("--key opens a running system: with --http")
     if (record is not None or http_url is not None) and ("online" not in policies or seeds != 1):
         raise SimulationError("--record and --http need the policy online and one seed")
     if not policies:
@@ -70,7 +74,7 @@ def run_simulate_command(
         _make_folders(report, record)
         with (
             _progress() as tell,
-            _online_feed(chosen.with_size(seed=seed), record, http_url) as feeds,
+            _online_feed(chosen.with_size(seed=seed), record, http_url, key) as feeds,
         ):
             result = simulate(
                 chosen,
@@ -124,11 +128,11 @@ def hours_of(text: str) -> float:
 
 @contextmanager
 def _online_feed(
-    preset: Preset, record: Path | None, http_url: str | None
+    preset: Preset, record: Path | None, http_url: str | None, key: str | None
 ) -> Iterator[dict[str, SimulatedFeed]]:
     world = World(preset.world)
     if http_url is not None:
-        with RunningSystemFeed(http_url, world) as feed:
+        with RunningSystemFeed(http_url, world, key=key) as feed:
             yield {"online": feed}
     elif record is not None:
         system = InProcessSystem(SYSTEM_SETTINGS, seed=preset.world.seed)

@@ -107,17 +107,24 @@ def is_over(step: LoadStep, before: Sequence[LoadStep], settings: LoadSettings) 
 
 
 def run_locust(
-    host: str, people: int, settings: LoadSettings, tell: Callable[[list[LoadMoment]], None] = lambda _: None
+    host: str,
+    people: int,
+    settings: LoadSettings,
+    tell: Callable[[list[LoadMoment]], None] = lambda _: None,
+    key: str | None = None,
 ) -> LoadStep:
     """Run one step in a process of its own: locust patches sockets of the process it is in.
 
-    tell: is given how it went, second by second. Raises LoadFailedError.
+    tell: is given how it went, second by second. key: where the API asks for one; it goes by the environment,
+    for others can read command lines. Raises LoadFailedError.
     """
     environment = {
         **os.environ,
         "FORYOU_LOAD_SLATE": str(settings.slate),
         "FORYOU_LOAD_WATCH": str(settings.watch_seconds),
     }
+    if key is not None:
+        environment["FORYOU_LOAD_KEY"] = key
     with tempfile.TemporaryDirectory() as folder:
         prefix = Path(folder) / "step"
         command = [

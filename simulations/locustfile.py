@@ -20,6 +20,7 @@ from simulations.load_behaviour import events_of
 
 SLATE = int(os.environ.get("FORYOU_LOAD_SLATE", "10"))
 WATCH_SECONDS = float(os.environ.get("FORYOU_LOAD_WATCH", "1.0"))
+HEADERS = {"X-API-Key": os.environ["FORYOU_LOAD_KEY"]} if "FORYOU_LOAD_KEY" in os.environ else {}
 
 _SLATES_AS_ONE = 20
 
@@ -39,7 +40,10 @@ class Person(FastHttpUser):
             self._become_somebody_new()
         self._slates_left -= 1
         with self.client.get(
-            f"/v1/feed/{self._user_id}?limit={SLATE}", name="GET /v1/feed", catch_response=True
+            f"/v1/feed/{self._user_id}?limit={SLATE}",
+            name="GET /v1/feed",
+            headers=HEADERS,
+            catch_response=True,
         ) as answer:
             if answer.status_code != 200:
                 answer.failure(f"status {answer.status_code}")
@@ -50,7 +54,11 @@ class Person(FastHttpUser):
             return
         events = events_of(feed, self._user_id, time.time(), self._draws)
         with self.client.post(
-            "/v1/events", json={"events": events}, name="POST /v1/events", catch_response=True
+            "/v1/events",
+            json={"events": events},
+            name="POST /v1/events",
+            headers=HEADERS,
+            catch_response=True,
         ) as answer:
             if answer.status_code not in (200, 202):
                 answer.failure(f"status {answer.status_code}")

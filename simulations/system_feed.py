@@ -24,12 +24,20 @@ _START_PATIENCE = 60.0
 
 
 class RunningSystemFeed:
-    """A context manager. transport: what carries the requests, None for the network."""
+    """A context manager. transport: what carries the requests, None for the network. key: where the API asks
+    for one."""
 
     def __init__(
-        self, base_url: str, world: World, *, transport: httpx.BaseTransport | None = None, name: str = ""
+        self,
+        base_url: str,
+        world: World,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        name: str = "",
+        key: str | None = None,
     ) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=30.0, transport=transport)
+        headers = {} if key is None else {"X-API-Key": key}
+        self._http = httpx.Client(base_url=base_url, timeout=30.0, headers=headers, transport=transport)
         self._world = world
         self._prefix = f"{name or uuid.uuid4().hex[:8]}-"
         upload_times = -world.contents.ages

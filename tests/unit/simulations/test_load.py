@@ -118,3 +118,12 @@ def test_a_server_that_would_refuse_all_of_it_is_not_loaded(
     monkeypatch.setattr(httpx, "get", lambda *_, **__: httpx.Response(status))
     with pytest.raises(LoadError, match=message):
         run_load_command("http://somewhere", people="1", report=tmp_path)
+
+
+def test_the_first_question_shows_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_url: str, *, headers: dict[str, str], timeout: float) -> httpx.Response:
+        return httpx.Response(404 if headers == {"X-API-Key": "a-key-of-theirs"} else 401)
+
+    monkeypatch.setattr(httpx, "get", refuse)
+    with pytest.raises(LoadError, match="is no foryou"):
+        run_load_command("http://somewhere", people="1", report=tmp_path, key="a-key-of-theirs")

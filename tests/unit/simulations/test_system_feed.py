@@ -62,3 +62,18 @@ def test_a_refusal_is_told() -> None:
         pytest.raises(FeedApiError, match="503 the stream is full"),
     ):
         run_copy(preset, world, feed)
+
+
+def test_every_request_shows_the_key() -> None:
+    preset = PRESETS["cold-start"].with_size(people=3)
+    world, system = World(preset.world), FakeSystem()
+    keys = set()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        keys.add(request.headers.get("X-API-Key"))
+        return system(request)
+
+    transport = httpx.MockTransport(answer)
+    with RunningSystemFeed("http://system", world, transport=transport, key="a-key-of-theirs") as feed:
+        run_copy(preset, world, feed, max_interactions=20)
+    assert keys == {"a-key-of-theirs"}
