@@ -51,6 +51,7 @@ _REQUEST_BODY = {
             "schema": {
                 "oneOf": [
                     {
+                        "title": "EventBatch",
                         "type": "object",
                         "required": ["events"],
                         "additionalProperties": False,
