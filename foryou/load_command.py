@@ -46,9 +46,9 @@ def run_load_command(
     settings = _settings(people, seconds, watch_seconds)
     if soak and len(settings.people) != 1:
         raise LoadError("--soak runs one number of people: --people 50")
+    _is_there(http_url, key)
     if importlib.util.find_spec("locust") is None:
         raise LoadError("locust is not installed: pip install 'foryou[bench]'")
-    _is_there(http_url, key)
     try:
         report.mkdir(parents=True, exist_ok=True)
     except OSError as error:
