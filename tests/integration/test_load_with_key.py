@@ -12,6 +12,8 @@ import pytest
 
 from simulations.load_steps import LoadSettings, run_locust
 
+pytest.importorskip("locust", reason="locust comes with the bench extra")
+
 KEY = "a-key-of-theirs"
 ITEM = {"content_id": "c1", "creator_id": "grace", "category": "music"}
 FEED = {"request_id": "r1", "items": [ITEM]}
