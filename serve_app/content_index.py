@@ -11,8 +11,9 @@ import numpy as np
 from messages.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from serve_app.index_rebuild import ContentIndexSettings, IndexRebuild
 from serve_app.inverted_index import InvertedIndex
+from serve_app.probe_calibration import calibration, is_worth_it
 
-_RECENT_QUERIES = 64
+_RECENT_QUERIES, _TELLING = 64, 32
 _COPIED_ROWS = 2_048
 _SLICE_ROWS = 256
 
@@ -69,6 +70,28 @@ class ContentIndex:
         if self._rebuild is not None or self._num_present <= self._settings.exact_up_to:
             return False
         return self._num_present > 2 * self._num_trained
+
+    @property
+    def min_recall(self) -> float:
+        """What searches are to reach."""
+        return self._settings.min_recall
+
+    @property
+    def wants_calibration(self) -> bool:
+        """Whether lists were learned before anybody searched, and it is known by now what is searched for."""
+        if self._inverted is None or self._rebuild is not None:
+            return False
+        return self._inverted.num_calibrated_by < _TELLING <= len(self.recent_queries)
+
+    def calibrate(self) -> Iterator[None]:
+        """Find out by recent searches how many lists must be looked through; a step is one search. Where it
+        would be too many, search is exact from then on."""
+        inverted = self._inverted
+        assert inverted is not None
+        queries, anchors = list(self.recent_queries)[-_TELLING:], list(self.recent_anchors)[-_TELLING:]
+        yield from calibration(inverted, queries, anchors, self._settings.min_recall)
+        if inverted is self._inverted and not is_worth_it(inverted):
+            self._inverted = None
 
     def put(self, rows: IntArray, vectors: FloatArray) -> None:
         """Add or replace vectors, float32 [n, dimension]; rows are unique."""

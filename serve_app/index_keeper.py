@@ -13,13 +13,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from messages.arrays import FloatArray
 from serve_app.content_index import ContentIndex
-from serve_app.index_rebuild import FOUND_TOP, TRUE_TOP, recall_of
 from serve_app.model_replica import ModelReplica
+from serve_app.probe_calibration import FOUND_TOP, TRUE_TOP, recall_of
 from serve_app.serving_metrics import ServingMetrics
 
 logger = logging.getLogger(__name__)
 
 _MEASURED = 64
+_TELLING = 32
+"""Queries whose mean recall says something."""
+_TOLERATED = 0.005
+"""Below what searches are to reach: a mean of few queries strays."""
 _NONE = np.empty(0, dtype=np.int64)
 
 
@@ -63,11 +67,30 @@ class IndexKeeper:
             await self._sleep(self._settings.every_seconds)
 
     async def tend(self) -> None:
-        """Train new lists where they are due, then measure."""
+        """Train new lists where they are due, look through more or fewer where that is, then measure."""
         index = self._replica.state.index
         if index.wants_rebuild:
             await self._rebuild(index)
+        if index.wants_calibration or self._finds_too_little(index):
+            await self._calibrate(index)
         self._measure(index)
+
+    def _finds_too_little(self, index: ContentIndex) -> bool:
+        """Say whether what people are searched for with has moved away from what was calibrated by."""
+        if index.inverted is None or len(self._recalls) < _TELLING:
+            return False
+        return float(np.mean(self._recalls)) < index.min_recall - _TOLERATED
+
+    async def _calibrate(self, index: ContentIndex) -> None:
+        """In this thread, a search at a time: one beside a change of the lists would find wrong rows."""
+        for _ in index.calibrate():
+            await self._sleep(0)
+        self._recalls.clear()
+        inverted = index.inverted
+        if inverted is None:
+            logger.warning("Search is exact from now on: too many lists would have to be probed.")
+        else:
+            logger.info("%d of %d lists probed from now on", inverted.num_probes, inverted.num_lists)
 
     async def _rebuild(self, index: ContentIndex) -> None:
         rebuild = index.begin_rebuild()

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from messages.arrays import FloatArray, IntArray
 from serve_app.inverted_index import InvertedIndex, train_centroids
-
-TRUE_TOP, FOUND_TOP = 100, 500
-"""Recall is the share of the true best TRUE_TOP among the FOUND_TOP found: what retrieval must not lose for
-ranking."""
+from serve_app.probe_calibration import FIRST_PROBES, calibration, is_worth_it
 
 _SAMPLE_PER_LIST = 40
-_FIRST_PROBES = 8
 _SEED = 0
 
 
@@ -53,7 +47,7 @@ class IndexRebuild:
     def train(self, sample: FloatArray) -> None:
         """Learn the lists. sample: float32 [s, dimension], of `sample_rows`, those that are still there."""
         centroids = train_centroids(sample, min(self.num_lists, len(sample)), _SEED)
-        self.index = InvertedIndex(centroids, _FIRST_PROBES)
+        self.index = InvertedIndex(centroids, FIRST_PROBES)
 
     def add(self, rows: IntArray, vectors: FloatArray) -> None:
         assert self.index is not None
@@ -62,8 +56,8 @@ class IndexRebuild:
     @property
     def is_worth_it(self) -> bool:
         """Whether a search looks through so few of the lists that it is quicker than an exact one."""
-        probes, lists = self.probes_and_lists
-        return 4 * probes <= lists
+        assert self.index is not None
+        return is_worth_it(self.index)
 
     @property
     def probes_and_lists(self) -> tuple[int, int]:
@@ -77,40 +71,10 @@ class IndexRebuild:
         the number of lists stays as it is.
         """
         assert self.index is not None
-        self.index.num_probes, recall = self._probes_for(queries)
-        self.index.num_probes_alike = self.index.num_probes
-        if anchors is not None and len(anchors):
-            self.index.num_probes_alike, _ = self._probes_for(anchors)
-        return recall
-
-    def _probes_for(self, queries: FloatArray) -> tuple[int, float]:
-        """Return how many lists these queries need, and the recall reached with them."""
-        index, recall = self.index, float("nan")
-        assert index is not None
-        if not len(queries):
-            return index.num_probes, recall
-        true, _ = index.search(queries, TRUE_TOP, None, index.num_lists)
-        for probes in _rising(_FIRST_PROBES, index.num_lists):
-            found, _ = index.search(queries, FOUND_TOP, None, probes)
-            recall = recall_of(true, found)
-            if recall >= self._settings.min_recall:
-                break
-        return probes, recall
-
-
-def recall_of(true: IntArray, found: IntArray) -> float:
-    """Return which share of the true rows is among those found. Both int64 [q, ...], -1 for none."""
-    shares = [
-        np.isin(expected[expected >= 0], got).mean()
-        for expected, got in zip(true, found, strict=True)
-        if (expected >= 0).any()
-    ]
-    return float(np.mean(shares)) if shares else 1.0
-
-
-def _rising(first: int, last: int) -> Iterator[int]:
-    """Yield numbers of lists, each a quarter more than the one before."""
-    while first < last:
-        yield first
-        first = first * 5 // 4
-    yield last
+        steps = calibration(self.index, queries, anchors, self._settings.min_recall)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                recall: float = end.value
+                return recall

@@ -44,6 +44,8 @@ class InvertedIndex:
         self.num_probes = num_probes
         self.num_probes_alike = num_probes
         """Of a search by a content's own vector."""
+        self.num_calibrated_by = 0
+        """How many queries the numbers of probes were found out with."""
         num_lists, dimension = centroids.shape
         self._nearest = faiss.IndexFlatL2(dimension)
         self._nearest.add(centroids)
@@ -62,6 +64,7 @@ class InvertedIndex:
         """Return an index of the same lists with nothing in it."""
         copy = InvertedIndex(self.centroids, self.num_probes)
         copy.num_probes_alike = self.num_probes_alike
+        copy.num_calibrated_by = self.num_calibrated_by
         return copy
 
     def put(self, rows: IntArray, vectors: FloatArray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from serve_app.content_index import ContentIndex
 from serve_app.index_keeper import IndexKeeper
-from serve_app.index_rebuild import FOUND_TOP, TRUE_TOP, ContentIndexSettings, recall_of
+from serve_app.index_rebuild import ContentIndexSettings
+from serve_app.probe_calibration import FOUND_TOP, TRUE_TOP, recall_of
 from serve_app.serving_metrics import ServingMetrics
 from tests.fakes import content, delta, empty_replica, replica_of
 
@@ -186,6 +188,31 @@ def test_a_copy_of_everything_begins_with_the_lists_that_were_learned(clustered)
     assert not copy.wants_rebuild
 
 
+def learned(vectors: np.ndarray, queries: np.ndarray | None = None) -> ContentIndex:
+    """An index whose lists were learned, calibrated by these queries alone."""
+    index = ContentIndex(vectors.shape[1], ContentIndexSettings(exact_up_to=1_000, min_recall=0.98))
+    index.put(np.arange(len(vectors)), vectors)
+    rebuild_begun(index, queries)
+    list(index.finish_rebuild())
+    assert index.inverted is not None
+    return index
+
+
+def replica_around(index: ContentIndex):
+    return SimpleNamespace(state=SimpleNamespace(index=index))
+
+
+def search_for(index: ContentIndex, queries: np.ndarray) -> None:
+    for query in queries:
+        index.search(query[np.newaxis], 10, NONE)
+
+
+def recall_at(index: ContentIndex, queries: np.ndarray) -> float:
+    true, _ = index.search_exact(queries, TRUE_TOP, NONE)
+    found, _ = index.search(queries, FOUND_TOP, NONE)
+    return recall_of(true, found)
+
+
 class TestKeeper:
     @staticmethod
     def keeper(replica, metrics: ServingMetrics, steps: list[str]) -> IndexKeeper:
@@ -233,6 +260,50 @@ class TestKeeper:
 
         assert replica.state.index.inverted is None
         assert replica.state.index.wants_rebuild
+
+    def test_lists_learned_before_anybody_searched_are_calibrated_by_the_first_searches(
+        self, clustered
+    ) -> None:
+        index, steps = learned(clustered), []
+        keeper = self.keeper(replica_around(index), ServingMetrics(), steps)
+        index.inverted.num_probes = 1
+        queries = queries_like(clustered, 64, seed=1)
+        search_for(index, queries[:8])
+        asyncio.run(keeper.tend())
+        assert index.inverted.num_probes == 1
+
+        search_for(index, queries)
+        asyncio.run(keeper.tend())
+
+        assert index.inverted.num_calibrated_by == 32
+        assert recall_at(index, queries_like(clustered, 100, seed=2)) >= 0.96
+        assert steps.count("request") > 32
+        assert not index.wants_calibration
+
+    def test_more_lists_are_looked_through_when_what_is_searched_for_is_found_too_seldom(
+        self, clustered
+    ) -> None:
+        queries = queries_like(clustered, 64, seed=1)
+        index, steps = learned(clustered, queries), []
+        keeper = self.keeper(replica_around(index), ServingMetrics(), steps)
+        index.inverted.num_probes = 1  # as if people were searched for with other vectors than before
+
+        for query in queries:
+            search_for(index, query[np.newaxis])
+            asyncio.run(keeper.tend())
+
+        assert index.inverted.num_probes > 1
+        assert recall_at(index, queries_like(clustered, 100, seed=2)) >= 0.96
+
+    def test_search_becomes_exact_where_too_many_lists_would_have_to_be_looked_through(self) -> None:
+        scattered = np.random.default_rng(7).normal(size=(2_000, 17)).astype(np.float32)
+        index = learned(scattered)
+        search_for(index, queries_like(scattered, 64, seed=1))
+
+        asyncio.run(self.keeper(replica_around(index), ServingMetrics(), []).tend())
+
+        assert index.inverted is None
+        assert not index.wants_rebuild
 
     def test_few_contents_are_searched_exactly(self) -> None:
         replica, metrics, steps = replica_of([content("a")]), ServingMetrics(), []
