@@ -61,7 +61,7 @@ def benchmark_system(
             },
         }
         with System(with_changes(settings, changes), say=lambda step: say(f"starting {step}")) as system:
-            before = signal.signal(signal.SIGTERM, _end)  # Ray has set its own, which leaves servers behind
+            before = signal.signal(signal.SIGTERM, _end)  # the default would leave servers behind
             try:
                 yield system
             finally:
