@@ -11,7 +11,7 @@ import numpy as np
 from messages.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from serve_app.index_rebuild import ContentIndexSettings, IndexRebuild
 from serve_app.inverted_index import InvertedIndex
-from serve_app.probe_calibration import calibration, is_worth_it
+from serve_app.probe_calibration import calibration
 
 _RECENT_QUERIES, _TELLING = 64, 32
 _COPIED_ROWS = 2_048
@@ -24,8 +24,8 @@ class ContentIndex:
     FAISS's flat index keeps the vectors in one array in the order in which they were added, so the position
     is the row number of the content table, and an update or a removal writes one row of that array:
     O(dimension), no rebuild. Rows without a vector are left out of the search by a bitmap. Above
-    `exact_up_to` contents searches go to an inverted index, changed in place beside that array, which stays:
-    for `vectors`, for measuring recall, and for the next training.
+    `exact_up_to` contents an inverted index, changed in place beside that array, says which rows to look at;
+    the array stays: for their products, for measuring recall, and for the next training.
 
     One thread searches and changes it: a search beside a change returns wrong rows. What takes seconds is
     done aside (`IndexRebuild`) and taken over in slices. like: an index whose lists to begin with, if it has
@@ -84,14 +84,10 @@ class ContentIndex:
         return self._inverted.num_calibrated_by < _TELLING <= len(self.recent_queries)
 
     def calibrate(self) -> Iterator[None]:
-        """Find out by recent searches how many lists must be looked through; a step is one search. Where it
-        would be too many, search is exact from then on."""
-        inverted = self._inverted
-        assert inverted is not None
+        """Find out by recent searches how many lists must be looked through; a step is one search."""
+        assert self._inverted is not None
         queries, anchors = list(self.recent_queries)[-_TELLING:], list(self.recent_anchors)[-_TELLING:]
-        yield from calibration(inverted, queries, anchors, self._settings.min_recall)
-        if inverted is self._inverted and not is_worth_it(inverted):
-            self._inverted = None
+        yield from calibration(self._inverted, queries, anchors, self._settings.min_recall)
 
     def put(self, rows: IntArray, vectors: FloatArray) -> None:
         """Add or replace vectors, float32 [n, dimension]; rows are unique."""
@@ -144,9 +140,15 @@ class ContentIndex:
         if self._inverted is None or self._num_present == 0 or count == 0:
             return self.search_exact(queries, count, excluded)
         allowed = self._allowed(excluded) if len(excluded) else None
-        rows, products = self._inverted.search(queries, count, allowed, num_probes)
-        if (rows[:, -1] < 0).any():  # the probed lists hold too few: far apart, or nearly all excluded
-            return self.search_exact(queries, count, excluded)
+        rows = np.empty((len(queries), count), dtype=np.int64)
+        products = np.empty((len(queries), count), dtype=np.float32)
+        for place, query in enumerate(queries):
+            found = self._inverted.search(query, count, allowed, num_probes)
+            if len(found) < count:  # the probed lists hold too few: far apart, or nearly all excluded
+                return self.search_exact(queries, count, excluded)
+            exact = self.vectors(found) @ query
+            order = np.argsort(-exact)
+            rows[place], products[place] = found[order], exact[order]
         return rows, products
 
     def search_exact(
@@ -190,11 +192,6 @@ class ContentIndex:
                 rebuild.index.put(part[present], self.vectors(part[present]))
                 yield len(part)
         self._inverted, self._num_trained, self._rebuild = rebuild.index, len(rebuild.rows), None
-
-    def refuse_rebuild(self) -> None:
-        """Search on as before: the vectors lie so that lists do not help. Tried again at twice as many."""
-        assert self._rebuild is not None
-        self._num_trained, self._rebuild = len(self._rebuild.rows), None
 
     def drop_rebuild(self) -> None:
         """Forget a rebuild that failed."""

@@ -17,7 +17,7 @@ class GrowingArray:
 
     def __init__(self, dtype: npt.DTypeLike, row_shape: tuple[int, ...] = (), fill: Any = 0) -> None:
         self._fill = fill
-        self._values: AnyArray = np.full((_FIRST_CAPACITY, *row_shape), fill, dtype=dtype)
+        self._values = self._made((_FIRST_CAPACITY, *row_shape), np.dtype(dtype))
 
     @property
     def values(self) -> AnyArray:
@@ -35,7 +35,7 @@ class GrowingArray:
             return
         while capacity < num_rows:
             capacity *= 2
-        grown = np.full((capacity, *self._values.shape[1:]), self._fill, dtype=self._values.dtype)
+        grown = self._made((capacity, *self._values.shape[1:]), self._values.dtype)
         grown[: len(self._values)] = self._values
         self._values = grown
 
@@ -44,3 +44,8 @@ class GrowingArray:
         if len(rows):
             self.reserve(int(rows.max()) + 1)
             self._values[rows] = values
+
+    def _made(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
+        if self._fill == 0:
+            return np.zeros(shape, dtype=dtype)  # spare room that nobody has written to takes no memory
+        return np.full(shape, self._fill, dtype=dtype)

@@ -86,10 +86,7 @@ class IndexKeeper:
         for _ in index.calibrate():
             await self._sleep(0)
         self._recalls.clear()
-        inverted = index.inverted
-        if inverted is None:
-            logger.warning("Search is exact from now on: too many lists would have to be probed.")
-        else:
+        if (inverted := index.inverted) is not None:  # so many may have gone meanwhile that search is exact
             logger.info("%d of %d lists probed from now on", inverted.num_probes, inverted.num_lists)
 
     async def _rebuild(self, index: ContentIndex) -> None:
@@ -103,13 +100,6 @@ class IndexKeeper:
                 for asked in (index.recent_queries, index.recent_anchors)
             )
             recall = await self._aside(rebuild.calibrate, queries, anchors)
-            if not rebuild.is_worth_it:
-                index.refuse_rebuild()
-                logger.warning(
-                    "Search stays as it was: to reach recall %.3f, %d of %d lists would have to be probed.",
-                    recall, *rebuild.probes_and_lists,
-                )  # fmt: skip
-                return
             for _ in index.finish_rebuild():
                 await self._sleep(0)
         except BaseException:
@@ -138,6 +128,6 @@ class IndexKeeper:
         elif index.recent_queries:
             query = index.recent_queries[-1][np.newaxis]
             true, _ = index.search_exact(query, TRUE_TOP, _NONE)
-            found, _ = index.inverted.search(query, FOUND_TOP, None)
-            self._recalls.append(recall_of(true, found))
+            found = index.inverted.search(query[0], FOUND_TOP, None)
+            self._recalls.append(recall_of(true, [found]))
             self._metrics.ann_recall.set(float(np.mean(self._recalls)))

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from messages.arrays import FloatArray, IntArray
 from serve_app.inverted_index import InvertedIndex, train_centroids
-from serve_app.probe_calibration import FIRST_PROBES, calibration, is_worth_it
+from serve_app.probe_calibration import FIRST_PROBES, calibration
 
 _SAMPLE_PER_LIST = 40
 _SEED = 0
@@ -51,26 +51,17 @@ class IndexRebuild:
 
     def add(self, rows: IntArray, vectors: FloatArray) -> None:
         assert self.index is not None
-        self.index.add(rows, vectors)
-
-    @property
-    def is_worth_it(self) -> bool:
-        """Whether a search looks through so few of the lists that it is quicker than an exact one."""
-        assert self.index is not None
-        return is_worth_it(self.index)
-
-    @property
-    def probes_and_lists(self) -> tuple[int, int]:
-        assert self.index is not None
-        return self.index.num_probes, self.index.num_lists
+        self.index.put(rows, vectors)
 
     def calibrate(self, queries: FloatArray, anchors: FloatArray | None = None) -> float:
-        """Probe more lists until these queries find what they should; return the recall reached by people's.
+        """Lay the lists out, all being in, and probe more of them until these queries find what they should;
+        return the recall reached by people's.
 
         queries, anchors: float32 [q, dimension], such as people and contents are searched for with; of none
         the number of lists stays as it is.
         """
         assert self.index is not None
+        self.index.tidy()
         steps = calibration(self.index, queries, anchors, self._settings.min_recall)
         while True:
             try:

@@ -1,16 +1,19 @@
-"""Nearest vectors by inner product among many: FAISS's inverted file, changed in place."""
+"""Nearest vectors by inner product among many: an inverted file, changed in place."""
 
 from __future__ import annotations
 
 import faiss
 import numpy as np
+import numpy.typing as npt
 
-from messages.arrays import ByteArray, FloatArray, IntArray
+from messages.arrays import AnyArray, ByteArray, FloatArray, IntArray
+from serve_app.quantized_lists import QuantizedLists
 
 _TRAINING_POINTS = 40
 """Vectors a list that k-means looks at: FAISS's own lower bound is 39."""
 
 _ITERATIONS = 8
+_ANY = np.empty(0, dtype=np.uint8)
 
 
 def train_centroids(vectors: FloatArray, num_lists: int, seed: int) -> FloatArray:
@@ -36,7 +39,8 @@ class InvertedIndex:
 
     A vector lies in the list of the nearest centroid by distance, and lists are probed by the inner product
     of query and centroid: lists are then of like size, which those by inner product are not when vectors
-    differ in length. FAISS's hashtable direct map makes add, update and removal O(rows).
+    differ in length. The lists hold a byte a number, which is what a search needs to know which ones to look
+    at: who wants exact products multiplies the few that are found.
     """
 
     def __init__(self, centroids: FloatArray, num_probes: int) -> None:
@@ -49,12 +53,10 @@ class InvertedIndex:
         num_lists, dimension = centroids.shape
         self._nearest = faiss.IndexFlatL2(dimension)
         self._nearest.add(centroids)
-        self._lists = faiss.IndexIVFFlat(self._nearest, dimension, num_lists, faiss.METRIC_INNER_PRODUCT)
-        self._lists.set_direct_map_type(faiss.DirectMap.Hashtable)  # type: ignore[attr-defined]
-        self._lists.is_trained = True
+        self._lists = QuantizedLists(num_lists, dimension)
 
     def __len__(self) -> int:
-        return int(self._lists.ntotal)
+        return len(self._lists)
 
     @property
     def num_lists(self) -> int:
@@ -69,47 +71,37 @@ class InvertedIndex:
 
     def put(self, rows: IntArray, vectors: FloatArray) -> None:
         """Add or replace vectors, float32 [n, dimension]; rows are unique."""
-        self.remove(rows)
-        self._lists.add_with_ids(np.ascontiguousarray(vectors, dtype=np.float32), rows)
-
-    def add(self, rows: IntArray, vectors: FloatArray) -> None:
-        """Add vectors of rows that are not in here."""
-        self._lists.add_with_ids(np.ascontiguousarray(vectors, dtype=np.float32), rows)
+        if len(rows):
+            vectors = _of_one_kind(vectors, np.float32)
+            _, nearest = self._nearest.search(vectors, 1)
+            # Of a vector with a number that is none FAISS says -1: it lies in any list, and is found in none.
+            self._lists.put(_of_one_kind(rows, np.int64), np.maximum(nearest[:, 0], 0), vectors)
 
     def remove(self, rows: IntArray) -> None:
         """Take rows out; those that are not in here are left out silently."""
-        if len(rows) and len(self):
-            rows = np.ascontiguousarray(rows, dtype=np.int64)
-            self._lists.remove_ids(faiss.IDSelectorArray(len(rows), faiss.swig_ptr(rows)))
+        self._lists.remove(_of_one_kind(rows, np.int64))
+
+    def tidy(self) -> None:
+        """Lay the lists out for reading, after many changes; takes as long as a hundred searches."""
+        self._lists.tidy()
 
     def search(
-        self, queries: FloatArray, count: int, allowed: ByteArray | None, num_probes: int | None = None
-    ) -> tuple[IntArray, FloatArray]:
-        """Find the best rows of each query in the lists it probes.
+        self, query: FloatArray, count: int, allowed: ByteArray | None, num_probes: int | None = None
+    ) -> IntArray:
+        """Find the best rows of the lists that a query probes, in no order.
 
-        queries: float32 [q, dimension]. allowed: a bit for each row number, None for all. num_probes: other
-        than this index's own; all lists make the search exact. Returns rows int64 [q, count], best first, -1
-        where there are no more, and products float32 [q, count].
+        query: float32 [dimension]. allowed: a bit for each row number, None for all. num_probes: other than
+        this index's own; with all lists only rounding is between this and an exact search. Returns int64 [m],
+        m <= count.
         """
         probes = min(num_probes or self.num_probes, self.num_lists)
-        queries = np.ascontiguousarray(queries, dtype=np.float32)
-        nearness = queries @ self.centroids.T
-        if probes < self.num_lists:
-            lists = np.argpartition(-nearness, probes - 1, axis=1)[:, :probes]
-        else:
-            lists = np.broadcast_to(np.arange(self.num_lists), nearness.shape)
-        parameters = faiss.SearchParametersIVF(nprobe=probes)  # type: ignore[call-arg]
-        if allowed is not None:
-            # The parameters point at the selector, that at its bits: both names must outlive the search.
-            selector = faiss.IDSelectorBitmap(allowed)  # type: ignore[call-arg, arg-type]
-            parameters.sel = selector
-        lists = np.ascontiguousarray(lists, dtype=np.int64)
-        nearness = np.ascontiguousarray(np.take_along_axis(nearness, lists, axis=1))
-        rows = np.empty((len(queries), count), dtype=np.int64)
-        products = np.empty((len(queries), count), dtype=np.float32)
-        inputs = (faiss.swig_ptr(array) for array in (lists, nearness, products, rows))
-        # The Python wrapper of this call takes no parameters: the call under it does.
-        self._lists.search_preassigned_c(  # type: ignore[attr-defined]
-            len(queries), faiss.swig_ptr(queries), count, *inputs, False, parameters
-        )
-        return rows, products
+        query = _of_one_kind(query, np.float32)
+        nearness = self.centroids @ query
+        lists = np.argpartition(-nearness, probes - 1)[:probes]
+        rows, _ = self._lists.scan(query, lists, count, _ANY if allowed is None else allowed)
+        return rows
+
+
+def _of_one_kind(values: AnyArray, dtype: npt.DTypeLike) -> AnyArray:
+    """Return an array for compiled loops: numba compiles anew for each layout, alignment and writability."""
+    return np.require(values, dtype=dtype, requirements=("C", "A", "W"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -36,13 +36,9 @@ def calibration(
     return recall
 
 
-def is_worth_it(index: InvertedIndex) -> bool:
-    """Whether a search looks through so few of the lists that it is quicker than an exact one."""
-    return 4 * index.num_probes <= index.num_lists
-
-
-def recall_of(true: IntArray, found: IntArray) -> float:
-    """Return which share of the true rows is among those found. Both int64 [q, ...], -1 for none."""
+def recall_of(true: Iterable[IntArray], found: Iterable[IntArray]) -> float:
+    """Return which share of the true rows is among those found, int64 [...] each for q searches, -1 for
+    none."""
     shares = [
         np.isin(expected[expected >= 0], got).mean()
         for expected, got in zip(true, found, strict=True)
@@ -59,13 +55,12 @@ def _probes_for(
         return index.num_probes, float("nan")
     true = []
     for query in queries:
-        true.append(index.search(query[np.newaxis], TRUE_TOP, None, index.num_lists)[0])
+        true.append(index.search(query, TRUE_TOP, None, index.num_lists))
         yield
     for probes in _rising(FIRST_PROBES, index.num_lists):
         recalls = []
         for query, expected in zip(queries, true, strict=True):
-            found, _ = index.search(query[np.newaxis], FOUND_TOP, None, probes)
-            recalls.append(recall_of(expected, found))
+            recalls.append(recall_of([expected], [index.search(query, FOUND_TOP, None, probes)]))
             yield
         if np.mean(recalls) >= min_recall:
             break

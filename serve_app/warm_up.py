@@ -14,6 +14,7 @@ from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
 from messages.impressions import ModelVersion
 from messages.updates import CounterRows, ModelDelta
+from serve_app.inverted_index import InvertedIndex
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.default_pipeline import PipelineSettings, build_pipeline
 from serve_app.pipeline.epsilon_greedy_exploration import ExplorationSettings
@@ -36,7 +37,8 @@ class _Stored:
 
 
 def warm_up_ranking() -> None:
-    """Rank a few contents once, and let the observers see it."""
+    """Rank a few contents once, and let the observers see it; and search as among many."""
+    _warm_up_lists()
     training = TrainingSettings()
     replica = ModelReplica("warm-up", model_plan(training, 1).settings.slots, RETRIEVAL_SLOT, content_vectors)
     contents = [
@@ -66,3 +68,12 @@ def warm_up_ranking() -> None:
         settings = PipelineSettings(exploration=exploration)
         pipeline = build_pipeline(settings, replica, LearnedModel(replica))
         pipeline.observe(request, pipeline.rank(request))
+
+
+def _warm_up_lists() -> None:
+    index = InvertedIndex(np.eye(2, dtype=np.float32), num_probes=1)
+    rows = np.arange(3)
+    index.put(rows, np.eye(3, 2, dtype=np.float32))
+    index.tidy()
+    index.search(np.ones(2, dtype=np.float32), 1, np.full(1, 255, dtype=np.uint8))
+    index.remove(rows)
