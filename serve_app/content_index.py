@@ -66,10 +66,13 @@ class ContentIndex:
 
     @property
     def wants_rebuild(self) -> bool:
-        """Whether there are too many for exact search, or twice as many as the lists were learned from."""
+        """Whether there are too many for exact search, or twice as many as the lists were learned from, or
+        more than `max_outliers` of them lie by no list."""
         if self._rebuild is not None or self._num_present <= self._settings.exact_up_to:
             return False
-        return self._num_present > 2 * self._num_trained
+        if self._inverted is None or self._num_present > 2 * self._num_trained:
+            return True
+        return self._inverted.num_outliers > self._settings.max_outliers * self._num_present
 
     @property
     def min_recall(self) -> float:

@@ -123,6 +123,7 @@ class IndexKeeper:
     def _measure(self, index: ContentIndex) -> None:
         self._metrics.index_contents.set(len(index))
         self._metrics.index_lists.set(0 if index.inverted is None else index.inverted.num_lists)
+        self._metrics.index_probes.set(0 if index.inverted is None else index.inverted.num_probes)
         if index.inverted is None:
             self._metrics.ann_recall.set(1.0)
         elif index.recent_queries:

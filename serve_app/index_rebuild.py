@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from messages.arrays import FloatArray, IntArray
-from serve_app.inverted_index import InvertedIndex, train_centroids
+from serve_app.inverted_index import InvertedIndex, train_lists
 from serve_app.probe_calibration import FIRST_PROBES, calibration
 
 _SAMPLE_PER_LIST = 40
@@ -17,13 +17,15 @@ class ContentIndexSettings(BaseModel):
     """exact_up_to: contents up to which search is exact (0.3 ms each of a request's three searches); above,
     an inverted index is trained aside. min_recall: what its searches must reach when it is made, by probing
     as many lists as that takes. lists_per_root: lists, as a multiple of the square root of the contents'
-    number."""
+    number. max_outliers: share of the contents that may have moved away from all lists, and be looked through
+    by each search, before lists are learned anew."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     exact_up_to: int = Field(50_000, ge=0)
     min_recall: float = Field(0.985, gt=0, le=1)
     lists_per_root: float = Field(4.0, gt=0)
+    max_outliers: float = Field(0.125, gt=0.01, le=1)
 
 
 class IndexRebuild:
@@ -46,8 +48,8 @@ class IndexRebuild:
 
     def train(self, sample: FloatArray) -> None:
         """Learn the lists. sample: float32 [s, dimension], of `sample_rows`, those that are still there."""
-        centroids = train_centroids(sample, min(self.num_lists, len(sample)), _SEED)
-        self.index = InvertedIndex(centroids, FIRST_PROBES)
+        centroids, reach = train_lists(sample, min(self.num_lists, len(sample)), _SEED)
+        self.index = InvertedIndex(centroids, FIRST_PROBES, reach)
 
     def add(self, rows: IntArray, vectors: FloatArray) -> None:
         assert self.index is not None

@@ -13,14 +13,22 @@ _TRAINING_POINTS = 40
 """Vectors a list that k-means looks at: FAISS's own lower bound is 39."""
 
 _ITERATIONS = 8
+_WITHIN_REACH = 0.99
+"""Share of the vectors that lists are learned from which lie in one of them."""
+
+_LEAST_REACH = 1e-3
+"""Of the mean squared length."""
+
 _ANY = np.empty(0, dtype=np.uint8)
 
 
-def train_centroids(vectors: FloatArray, num_lists: int, seed: int) -> FloatArray:
-    """Cluster vectors by k-means, float32 [num_lists, dimension]; seconds of work, a function of its inputs.
+def train_lists(vectors: FloatArray, num_lists: int, seed: int) -> tuple[FloatArray, float]:
+    """Cluster vectors by k-means; seconds of work, a function of its inputs.
 
-    vectors: float32 [n, dimension], n >= num_lists.
+    vectors: float32 [n, dimension], n >= num_lists. Returns centroids, float32 [num_lists, dimension], and
+    the squared distance up to which a vector is near one.
     """
+    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     trainer = faiss.Kmeans(
         vectors.shape[1],
         num_lists,
@@ -29,9 +37,14 @@ def train_centroids(vectors: FloatArray, num_lists: int, seed: int) -> FloatArra
         min_points_per_centroid=1,
         seed=seed,
     )
-    trainer.train(np.ascontiguousarray(vectors, dtype=np.float32))
+    trainer.train(vectors)
     assert trainer.centroids is not None
-    return trainer.centroids
+    nearest = faiss.IndexFlatL2(vectors.shape[1])
+    nearest.add(trainer.centroids)
+    distances, _ = nearest.search(vectors, 1)
+    # The same vector many times is a list without extent, and rounding no reason to lie outside.
+    least = _LEAST_REACH * float(np.einsum("nd,nd->", vectors, vectors)) / len(vectors)
+    return trainer.centroids, max(float(np.quantile(distances, _WITHIN_REACH)), least)
 
 
 class InvertedIndex:
@@ -41,10 +54,16 @@ class InvertedIndex:
     of query and centroid: lists are then of like size, which those by inner product are not when vectors
     differ in length. The lists hold a byte a number, which is what a search needs to know which ones to look
     at: who wants exact products multiplies the few that are found.
+
+    Outliers, which are farther from every centroid than nearly all that the lists were learned from, lie in a
+    list of their own, through which every search looks. Learning carries contents away from where they were
+    born, and those that it moved most are what people's searches are to find: no centroid leads to them.
     """
 
-    def __init__(self, centroids: FloatArray, num_probes: int) -> None:
+    def __init__(self, centroids: FloatArray, num_probes: int, reach: float = float("inf")) -> None:
+        """reach: squared distance from the nearest centroid beyond which a vector is an outlier."""
         self.centroids = centroids
+        self.reach = reach
         self.num_probes = num_probes
         self.num_probes_alike = num_probes
         """Of a search by a content's own vector."""
@@ -53,7 +72,7 @@ class InvertedIndex:
         num_lists, dimension = centroids.shape
         self._nearest = faiss.IndexFlatL2(dimension)
         self._nearest.add(centroids)
-        self._lists = QuantizedLists(num_lists, dimension)
+        self._lists = QuantizedLists(num_lists + 1, dimension)
 
     def __len__(self) -> int:
         return len(self._lists)
@@ -62,9 +81,13 @@ class InvertedIndex:
     def num_lists(self) -> int:
         return len(self.centroids)
 
+    @property
+    def num_outliers(self) -> int:
+        return self._lists.size_of(self.num_lists)
+
     def empty_copy(self) -> InvertedIndex:
         """Return an index of the same lists with nothing in it."""
-        copy = InvertedIndex(self.centroids, self.num_probes)
+        copy = InvertedIndex(self.centroids, self.num_probes, self.reach)
         copy.num_probes_alike = self.num_probes_alike
         copy.num_calibrated_by = self.num_calibrated_by
         return copy
@@ -73,9 +96,11 @@ class InvertedIndex:
         """Add or replace vectors, float32 [n, dimension]; rows are unique."""
         if len(rows):
             vectors = _of_one_kind(vectors, np.float32)
-            _, nearest = self._nearest.search(vectors, 1)
+            distances, nearest = self._nearest.search(vectors, 1)
             # Of a vector with a number that is none FAISS says -1: it lies in any list, and is found in none.
-            self._lists.put(_of_one_kind(rows, np.int64), np.maximum(nearest[:, 0], 0), vectors)
+            lists = np.maximum(nearest[:, 0], 0)
+            lists[distances[:, 0] > self.reach] = self.num_lists
+            self._lists.put(_of_one_kind(rows, np.int64), lists, vectors)
 
     def remove(self, rows: IntArray) -> None:
         """Take rows out; those that are not in here are left out silently."""
@@ -88,7 +113,7 @@ class InvertedIndex:
     def search(
         self, query: FloatArray, count: int, allowed: ByteArray | None, num_probes: int | None = None
     ) -> IntArray:
-        """Find the best rows of the lists that a query probes, in no order.
+        """Find the best rows of the lists that a query probes and of the outliers, in no order.
 
         query: float32 [dimension]. allowed: a bit for each row number, None for all. num_probes: other than
         this index's own; with all lists only rounding is between this and an exact search. Returns int64 [m],
@@ -97,7 +122,9 @@ class InvertedIndex:
         probes = min(num_probes or self.num_probes, self.num_lists)
         query = _of_one_kind(query, np.float32)
         nearness = self.centroids @ query
-        lists = np.argpartition(-nearness, probes - 1)[:probes]
+        lists = np.empty(probes + 1, dtype=np.int64)
+        lists[0] = self.num_lists  # first: the better those found so far, the less the others have to offer
+        lists[1:] = np.argpartition(-nearness, probes - 1)[:probes]
         rows, _ = self._lists.scan(query, lists, count, _ANY if allowed is None else allowed)
         return rows
 

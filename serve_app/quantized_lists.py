@@ -70,6 +70,10 @@ class QuantizedLists:
     def __len__(self) -> int:
         return int(self._sizes.sum())
 
+    def size_of(self, chosen: int) -> int:
+        """Return how many vectors a list holds."""
+        return int(self._sizes[chosen])
+
     def put(self, rows: IntArray, lists: IntArray, vectors: FloatArray) -> None:
         """Add or replace vectors, float32 [n, dimension], in lists, int64 [n]; rows are unique."""
         for start in range(0, len(rows), _ROWS_AT_ONCE):

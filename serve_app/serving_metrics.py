@@ -83,6 +83,11 @@ class ServingMetrics:
             "Lists of the inverted index, 0 while search is exact.",
             registry=self.registry,
         )
+        self.index_probes = Gauge(
+            "foryou_index_probes",
+            "Lists that a person's search looks through, besides that of outliers.",
+            registry=self.registry,
+        )
         self.sync_seconds = Histogram(
             "foryou_read_to_served_seconds",
             "Time from when the shards were read for a delta to its effect in this replica.",

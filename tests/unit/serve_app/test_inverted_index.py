@@ -133,6 +133,59 @@ def test_what_is_like_a_content_is_found_in_fewer_lists(clustered) -> None:
     assert recall_of(true, found) >= 0.96
 
 
+def carried_away(vectors: np.ndarray, share: float) -> np.ndarray:
+    """The first of some vectors as learning leaves them: moved together, to where no list is."""
+    moved = vectors[: int(share * len(vectors))].copy()
+    moved[:, 0] += 10.0
+    return moved
+
+
+def test_what_learning_carried_away_from_all_lists_is_found_by_few_probes(clustered) -> None:
+    index = ContentIndex(clustered.shape[1], ContentIndexSettings(exact_up_to=1_000))
+    index.put(np.arange(len(clustered)), clustered)
+    rebuild_begun(index)
+    list(index.finish_rebuild())
+    moved = carried_away(clustered, 0.1)
+    index.put(np.arange(len(moved)), moved)
+
+    assert index.inverted is not None
+    index.inverted.num_probes = 1
+    queries = queries_like(moved, 50, seed=4)
+    true, _ = index.search_exact(queries, TRUE_TOP, NONE)
+    found, _ = index.search(queries, TRUE_TOP, NONE)
+
+    assert recall_of(true, found) >= 0.95
+    assert not index.wants_rebuild
+
+
+def test_lists_are_learned_anew_when_many_contents_have_moved_away_from_them(clustered) -> None:
+    index = ContentIndex(clustered.shape[1], ContentIndexSettings(exact_up_to=1_000, max_outliers=0.2))
+    index.put(np.arange(len(clustered)), clustered)
+    rebuild_begun(index)
+    list(index.finish_rebuild())
+    assert not index.wants_rebuild
+
+    moved = carried_away(clustered, 0.25)
+    index.put(np.arange(len(moved)), moved)
+    assert index.wants_rebuild
+
+    rebuild_begun(index)
+    list(index.finish_rebuild())
+    assert not index.wants_rebuild
+
+
+def test_contents_that_are_all_the_same_are_no_outliers() -> None:
+    index = ContentIndex(9, ContentIndexSettings(exact_up_to=10))
+    few = np.random.default_rng(1).normal(size=(5, 9)).astype(np.float32)
+    index.put(np.arange(2_000), few[np.arange(2_000) % 5])
+    rebuild_begun(index)
+    list(index.finish_rebuild())
+
+    assert index.inverted is not None
+    assert index.inverted.num_outliers == 0
+    assert not index.wants_rebuild
+
+
 def test_changes_during_a_training_are_in_the_lists_at_its_end(clustered) -> None:
     index = ContentIndex(clustered.shape[1], ContentIndexSettings(exact_up_to=100))
     index.put(np.arange(1_000), clustered[:1_000])
@@ -237,6 +290,7 @@ class TestKeeper:
         assert [step for step in steps if step != "request"] == ["train", "add", "calibrate"]
         assert metrics.ann_recall._value.get() == 1.0
         assert metrics.index_lists._value.get() == replica.state.index.inverted.num_lists
+        assert metrics.index_probes._value.get() == replica.state.index.inverted.num_probes
 
     def test_a_training_that_fails_leaves_search_as_it_was_and_is_tried_again(self) -> None:
         replica = empty_replica(SMALL)
