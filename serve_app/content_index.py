@@ -75,9 +75,9 @@ class ContentIndex:
         return self._inverted.num_outliers > self._settings.max_outliers * self._num_present
 
     @property
-    def min_recall(self) -> float:
-        """What searches are to reach."""
-        return self._settings.min_recall
+    def num_probes(self) -> int:
+        """Lists that a person's search looks through, 0 while search is exact."""
+        return 0 if self._inverted is None else self._inverted.num_probes
 
     @property
     def wants_calibration(self) -> bool:
@@ -126,8 +126,7 @@ class ContentIndex:
         more, and inner products float32 [q, count].
         """
         self.recent_queries.append(queries[0])
-        probes = 0 if self._inverted is None else self._inverted.num_probes
-        return self._search(queries, count, excluded, probes)
+        return self._search(queries, count, excluded, self.num_probes)
 
     def search_alike(
         self, vectors: FloatArray, count: int, excluded: IntArray

@@ -22,8 +22,7 @@ logger = logging.getLogger(__name__)
 _MEASURED = 64
 _TELLING = 32
 """Queries whose mean recall says something."""
-_TOLERATED = 0.005
-"""Below what searches are to reach: a mean of few queries strays."""
+_MAX_LOOKS_BETWEEN = 12
 _NONE = np.empty(0, dtype=np.int64)
 
 
@@ -56,6 +55,9 @@ class IndexKeeper:
         self._aside = aside
         self._sleep = sleep
         self._recalls: deque[float] = deque(maxlen=_MEASURED)
+        self._looks, self._looks_between = 0, 1
+        """Since the last calibration, and from one to the next: twice as many each time, since a model moves
+        most when it has just begun."""
 
     async def run(self) -> None:
         """Tend until cancelled; whatever goes wrong, searches go on by what there is."""
@@ -71,23 +73,27 @@ class IndexKeeper:
         index = self._replica.state.index
         if index.wants_rebuild:
             await self._rebuild(index)
-        if index.wants_calibration or self._finds_too_little(index):
+        if self._calibration_is_due(index):
             await self._calibrate(index)
         self._measure(index)
 
-    def _finds_too_little(self, index: ContentIndex) -> bool:
-        """Say whether what people are searched for with has moved away from what was calibrated by."""
-        if index.inverted is None or len(self._recalls) < _TELLING:
+    def _calibration_is_due(self, index: ContentIndex) -> bool:
+        """Say whether what is searched for may have moved away from what was calibrated by: so that too many
+        lists are probed by now, or too few."""
+        if index.inverted is None or len(index.recent_queries) < _TELLING:
             return False
-        return float(np.mean(self._recalls)) < index.min_recall - _TOLERATED
+        self._looks += 1
+        return index.wants_calibration or self._looks > self._looks_between
 
     async def _calibrate(self, index: ContentIndex) -> None:
         """In this thread, a search at a time: one beside a change of the lists would find wrong rows."""
+        before = index.inverted, index.num_probes
         for _ in index.calibrate():
             await self._sleep(0)
-        self._recalls.clear()
-        if (inverted := index.inverted) is not None:  # so many may have gone meanwhile that search is exact
-            logger.info("%d of %d lists probed from now on", inverted.num_probes, inverted.num_lists)
+        self._looks, self._looks_between = 0, min(2 * self._looks_between, _MAX_LOOKS_BETWEEN)
+        if (index.inverted, index.num_probes) != before:
+            self._recalls.clear()
+            logger.info("%d lists probed from now on, not %d", index.num_probes, before[1])
 
     async def _rebuild(self, index: ContentIndex) -> None:
         rebuild = index.begin_rebuild()
@@ -106,6 +112,7 @@ class IndexKeeper:
             index.drop_rebuild()
             raise
         self._recalls.clear()
+        self._looks, self._looks_between = 0, 1
         inverted = index.inverted
         assert inverted is not None
         logger.info(
@@ -123,7 +130,7 @@ class IndexKeeper:
     def _measure(self, index: ContentIndex) -> None:
         self._metrics.index_contents.set(len(index))
         self._metrics.index_lists.set(0 if index.inverted is None else index.inverted.num_lists)
-        self._metrics.index_probes.set(0 if index.inverted is None else index.inverted.num_probes)
+        self._metrics.index_probes.set(index.num_probes)
         if index.inverted is None:
             self._metrics.ann_recall.set(1.0)
         elif index.recent_queries:

@@ -324,20 +324,27 @@ class TestKeeper:
         assert steps.count("request") > 32
         assert not index.wants_calibration
 
-    def test_more_lists_are_looked_through_when_what_is_searched_for_is_found_too_seldom(
-        self, clustered
+    @pytest.mark.parametrize("probes", [1, 10_000])
+    def test_the_number_of_lists_follows_what_is_searched_for_less_often_as_time_goes_by(
+        self, clustered, probes
     ) -> None:
         queries = queries_like(clustered, 64, seed=1)
         index, steps = learned(clustered, queries), []
         keeper = self.keeper(replica_around(index), ServingMetrics(), steps)
-        index.inverted.num_probes = 1  # as if people were searched for with other vectors than before
+        needed = index.inverted.num_probes
+        index.inverted.num_probes = probes  # as if people were searched for with other vectors than before
+        search_for(index, queries)
 
-        for query in queries:
-            search_for(index, query[np.newaxis])
+        calibrated = []
+        for look in range(60):
+            num_steps = len(steps)
             asyncio.run(keeper.tend())
+            if len(steps) > num_steps:
+                calibrated.append(look)
 
-        assert index.inverted.num_probes > 1
+        assert abs(index.inverted.num_probes - needed) <= needed
         assert recall_at(index, queries_like(clustered, 100, seed=2)) >= 0.96
+        assert np.diff(calibrated).tolist() == [3, 5, 9, 13, 13, 13]
 
     def test_all_lists_are_looked_through_where_vectors_lie_in_no_clusters(self) -> None:
         scattered = np.random.default_rng(7).normal(size=(2_000, 65)).astype(np.float32)
