@@ -71,7 +71,7 @@ def _flags(folder: Path, *, loopback: bool, own_cluster: bool) -> dict[str, str]
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(_HARD_STOP_SECONDS),
-        # Four times a second a controller looks after what has changed, not ten: each look asks Ray's head too,
+        # A controller looks four times a second for what has changed, not ten: each look asks Ray's head too,
         # and the two took a twentieth of a core while nothing happened.
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
         "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "1000",

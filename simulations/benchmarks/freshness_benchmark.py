@@ -20,8 +20,8 @@ _READ_PARTITION = 0
 
 
 class JoinTimes:
-    """Reads the headers of one partition of EXAMPLES while a load runs: how long after FEED's newest event each
-    came. Of one, since reading all took a twentieth of a core from what is measured."""
+    """Reads the headers of one partition of EXAMPLES while a load runs: how long after FEED's newest event
+    each came. Of one, since reading all took a twentieth of a core from what is measured."""
 
     def __init__(self, endpoints: EndpointSettings) -> None:
         self._endpoints = endpoints
