@@ -38,8 +38,8 @@ class FreshSource:
         state = self._replica.state
         rows = state.fresh.top(4 * self._settings.num_candidates)
         rows = rows[~request.has_seen(rows)]
-        watched = state.counters.read(state.contents.content_keys[rows]).totals[:, _TERMINALS].sum(axis=1)
-        rows = rows[watched < self._settings.watch_budget]
+        totals = state.counters.totals(state.contents.content_keys[rows])
+        rows = rows[totals[:, _TERMINALS].sum(axis=1) < self._settings.watch_budget]
         if len(rows) > self._settings.num_candidates:
             drawn = request.generator.choice(len(rows), self._settings.num_candidates, replace=False)
             rows = rows[np.sort(drawn)]

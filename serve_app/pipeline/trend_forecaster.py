@@ -61,7 +61,7 @@ class TrendForecaster:
         state = self._replica.state
         rows = state.trending.top(self._settings.num_contents)
         keys = state.contents.content_keys[rows]
-        views = state.counters.read(keys).totals[:, _VIEWS].tolist()
+        views = state.counters.totals(keys)[:, _VIEWS].tolist()
         intervals = elapsed / self._settings.interval_seconds
         rates: dict[int, deque[float]] = {}
         for key, total in zip(keys.tolist(), views, strict=True):
