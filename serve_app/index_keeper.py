@@ -55,7 +55,7 @@ class IndexKeeper:
         self._aside = aside
         self._sleep = sleep
         self._recalls: deque[float] = deque(maxlen=_MEASURED)
-        self._looks, self._looks_between = 0, 1
+        self._looks, self._looks_between = 0, 0
         """Since the last calibration, and from one to the next: twice as many each time, since a model moves
         most when it has just begun."""
 
@@ -83,14 +83,15 @@ class IndexKeeper:
         if index.inverted is None or len(index.recent_queries) < _TELLING:
             return False
         self._looks += 1
-        return index.wants_calibration or self._looks > self._looks_between
+        return index.wants_calibration or self._looks >= self._looks_between
 
     async def _calibrate(self, index: ContentIndex) -> None:
         """In this thread, a search at a time: one beside a change of the lists would find wrong rows."""
         before = index.inverted, index.num_probes
         for _ in index.calibrate():
             await self._sleep(0)
-        self._looks, self._looks_between = 0, min(2 * self._looks_between, _MAX_LOOKS_BETWEEN)
+        self._looks = 0
+        self._looks_between = min(max(1, 2 * self._looks_between), _MAX_LOOKS_BETWEEN)
         if (index.inverted, index.num_probes) != before:
             self._recalls.clear()
             logger.info("%d lists probed from now on, not %d", index.num_probes, before[1])
@@ -112,7 +113,7 @@ class IndexKeeper:
             index.drop_rebuild()
             raise
         self._recalls.clear()
-        self._looks, self._looks_between = 0, 1
+        self._looks, self._looks_between = 0, 0
         inverted = index.inverted
         assert inverted is not None
         logger.info(
