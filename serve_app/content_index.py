@@ -14,8 +14,7 @@ from serve_app.inverted_index import InvertedIndex
 from serve_app.probe_calibration import calibration
 
 _RECENT_QUERIES, _TELLING = 64, 32
-_COPIED_ROWS = 2_048
-_SLICE_ROWS = 256
+_COPIED_ROWS, _SLICE_ROWS = 2_048, 256
 
 
 class ContentIndex:
@@ -66,13 +65,17 @@ class ContentIndex:
 
     @property
     def wants_rebuild(self) -> bool:
-        """Whether there are too many for exact search, or twice as many as the lists were learned from, or
-        more than `max_outliers` of them lie by no list."""
+        """Whether lists are due: there are too many for none, twice as many, or too many that lie in none."""
         if self._rebuild is not None or self._num_present <= self._settings.exact_up_to:
             return False
         if self._inverted is None or self._num_present > 2 * self._num_trained:
             return True
         return self._inverted.num_outliers > self._settings.max_outliers * self._num_present
+
+    @property
+    def min_recall(self) -> float:
+        """What searches are to reach."""
+        return self._settings.min_recall
 
     @property
     def num_probes(self) -> int:
@@ -82,9 +85,8 @@ class ContentIndex:
     @property
     def wants_calibration(self) -> bool:
         """Whether lists were learned before anybody searched, and it is known by now what is searched for."""
-        if self._inverted is None or self._rebuild is not None:
-            return False
-        return self._inverted.num_calibrated_by < _TELLING <= len(self.recent_queries)
+        inverted = self._inverted if self._rebuild is None else None
+        return inverted is not None and inverted.num_calibrated_by < _TELLING <= len(self.recent_queries)
 
     def calibrate(self) -> Iterator[None]:
         """Find out by recent searches how many lists must be looked through; a step is one search."""
@@ -183,8 +185,7 @@ class ContentIndex:
     def finish_rebuild(self) -> Iterator[int]:
         """Bring the new lists up to date in slices, then search by them. Yields the rows of each slice."""
         rebuild = self._rebuild
-        assert rebuild is not None
-        assert rebuild.index is not None
+        assert rebuild is not None and rebuild.index is not None
         while rebuild.changed:
             changed, rebuild.changed = np.unique(np.concatenate(rebuild.changed)), []
             for start in range(0, len(changed), _SLICE_ROWS):

@@ -22,7 +22,9 @@ logger = logging.getLogger(__name__)
 _MEASURED = 64
 _TELLING = 32
 """Queries whose mean recall says something."""
-_MAX_LOOKS_BETWEEN = 12
+_TOLERATED = 0.005
+"""Below what searches are to reach: a mean of few queries strays."""
+_MAX_LOOKS_BETWEEN = 128
 _NONE = np.empty(0, dtype=np.int64)
 
 
@@ -83,7 +85,11 @@ class IndexKeeper:
         if index.inverted is None or len(index.recent_queries) < _TELLING:
             return False
         self._looks += 1
-        return index.wants_calibration or self._looks >= self._looks_between
+        return index.wants_calibration or self._looks >= self._looks_between or self._finds_too_little(index)
+
+    def _finds_too_little(self, index: ContentIndex) -> bool:
+        recall = np.mean(self._recalls) if len(self._recalls) >= _TELLING else 1.0
+        return bool(recall < index.min_recall - _TOLERATED)
 
     async def _calibrate(self, index: ContentIndex) -> None:
         """In this thread, a search at a time: one beside a change of the lists would find wrong rows."""

@@ -344,7 +344,24 @@ class TestKeeper:
 
         assert abs(index.inverted.num_probes - needed) <= needed
         assert recall_at(index, queries_like(clustered, 100, seed=2)) >= 0.96
-        assert np.diff(calibrated).tolist() == [1, 2, 4, 8, 12, 12, 12]
+        assert np.diff(calibrated).tolist() == [1, 2, 4, 8, 16]
+
+    def test_what_is_found_too_seldom_is_told_by_measuring_long_before_the_next_calibration(
+        self, clustered
+    ) -> None:
+        queries = queries_like(clustered, 64, seed=1)
+        index, steps = learned(clustered, queries), []
+        keeper = self.keeper(replica_around(index), ServingMetrics(), steps)
+        search_for(index, queries)
+        for _ in range(200):
+            asyncio.run(keeper.tend())
+        index.inverted.num_probes = 1
+
+        for query in queries:
+            search_for(index, query[np.newaxis])
+            asyncio.run(keeper.tend())
+
+        assert recall_at(index, queries_like(clustered, 100, seed=2)) >= 0.96
 
     def test_all_lists_are_looked_through_where_vectors_lie_in_no_clusters(self) -> None:
         scattered = np.random.default_rng(7).normal(size=(2_000, 65)).astype(np.float32)
