@@ -185,7 +185,7 @@ class ContentIndex:
     def finish_rebuild(self) -> Iterator[int]:
         """Bring the new lists up to date in slices, then search by them. Yields the rows of each slice."""
         rebuild = self._rebuild
-        assert rebuild is not None and rebuild.index is not None
+        assert rebuild is not None
         while rebuild.changed:
             changed, rebuild.changed = np.unique(np.concatenate(rebuild.changed)), []
             for start in range(0, len(changed), _SLICE_ROWS):

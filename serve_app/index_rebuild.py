@@ -44,15 +44,20 @@ class IndexRebuild:
         drawn = np.random.default_rng(_SEED).choice(len(rows), size, replace=False)
         self.sample_rows: IntArray = rows[np.sort(drawn)]
         self.changed: list[IntArray] = []
-        self.index: InvertedIndex | None = None
+        self._index: InvertedIndex | None = None
+
+    @property
+    def index(self) -> InvertedIndex:
+        """The lists, once they are trained."""
+        assert self._index is not None
+        return self._index
 
     def train(self, sample: FloatArray) -> None:
         """Learn the lists. sample: float32 [s, dimension], of `sample_rows`, those that are still there."""
         centroids, reach = train_lists(sample, min(self.num_lists, len(sample)), _SEED)
-        self.index = InvertedIndex(centroids, FIRST_PROBES, reach)
+        self._index = InvertedIndex(centroids, FIRST_PROBES, reach)
 
     def add(self, rows: IntArray, vectors: FloatArray) -> None:
-        assert self.index is not None
         self.index.put(rows, vectors)
 
     def calibrate(self, queries: FloatArray, anchors: FloatArray | None = None) -> float:
@@ -62,7 +67,6 @@ class IndexRebuild:
         queries, anchors: float32 [q, dimension], such as people and contents are searched for with; of none
         the number of lists stays as it is.
         """
-        assert self.index is not None
         self.index.tidy()
         steps = calibration(self.index, queries, anchors, self._settings.min_recall)
         while True:
