@@ -24,12 +24,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from simulations.benchmarks.http_connection import HttpConnection
 
 _FIRST_POLL_SECONDS = 0.08
-_POLL_SECONDS = 0.02
-"""Each question costs a feed: asked each 10 ms they were a fifth of the load that is measured. What is asked
-later is found out later: the time between two questions counts against us."""
+_POLL_SECONDS = 0.01
 _GIVE_UP_SECONDS = 10.0
 _BETWEEN_PROBES = 1.0
-"""So that what is asked adds less than a fifth to the feeds of the load: a probe asks a dozen times."""
+"""Each question costs a feed, and a probe asks half a dozen times, so what is asked adds a tenth to the feeds
+of the load. What is asked later is found out later: the time between two questions counts against us."""
 
 
 class FreshnessPlan(BaseModel):
