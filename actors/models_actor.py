@@ -28,7 +28,7 @@ from monitoring.alert_rules import AlertChange
 from monitoring.system_watch import StreamCounts, SystemWatch
 
 _READ_SECONDS = 0.5
-_REST_SECONDS = 1.0
+_REST_SECONDS = 0.25
 """Between two readings that found all there is: what comes meanwhile is counted at once."""
 
 
