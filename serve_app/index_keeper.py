@@ -25,6 +25,8 @@ _TELLING = 32
 _TOLERATED = 0.005
 """Below what searches are to reach: a mean of few queries strays."""
 _MAX_LOOKS_BETWEEN = 128
+_STEP_SECONDS = 0.01
+"""From one search of a calibration to the next, of hundreds: requests would feel a burst of them."""
 _NONE = np.empty(0, dtype=np.int64)
 
 
@@ -95,7 +97,7 @@ class IndexKeeper:
         """In this thread, a search at a time: one beside a change of the lists would find wrong rows."""
         before = index.inverted, index.num_probes
         for _ in index.calibrate():
-            await self._sleep(0)
+            await self._sleep(_STEP_SECONDS)
         self._looks = 0
         self._looks_between = min(max(1, 2 * self._looks_between), _MAX_LOOKS_BETWEEN)
         if (index.inverted, index.num_probes) != before:

@@ -68,8 +68,8 @@ def _probes_for(
 
 
 def _rising(first: int, last: int) -> Iterator[int]:
-    """Yield numbers of lists, each a quarter more than the one before."""
+    """Yield numbers of lists, each half as many again as the one before."""
     while first < last:
         yield first
-        first = first * 5 // 4
+        first = first * 3 // 2
     yield last
