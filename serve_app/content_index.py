@@ -44,6 +44,7 @@ class ContentIndex:
         """Whose like was searched for last, likewise."""
         self._settings = settings or ContentIndexSettings()
         self._flat = faiss.IndexFlatIP(dimension)
+        self._vectors: FloatArray = np.empty((0, dimension), dtype=np.float32)  # FAISS's own, by row
         self._present = np.zeros(0, dtype=np.uint8)  # a bit a row
         self._num_present = 0
         self._inverted: InvertedIndex | None = None
@@ -99,7 +100,7 @@ class ContentIndex:
         if not len(rows):
             return
         self._reserve(int(rows.max()) + 1)
-        self._vectors()[rows] = vectors
+        self._vectors[rows] = vectors
         self._mark(rows, True)
         if self._inverted is not None:
             self._inverted.put(rows, vectors)
@@ -118,8 +119,7 @@ class ContentIndex:
 
     def vectors(self, rows: IntArray) -> FloatArray:
         """Return copies of the vectors of rows, float32 [n, dimension]; the rows must have been put."""
-        vectors: FloatArray = self._vectors()[rows]
-        return vectors
+        return self._vectors.take(rows, axis=0)
 
     def search(self, queries: FloatArray, count: int, excluded: IntArray) -> tuple[IntArray, FloatArray]:
         """Find the best rows of each query, leaving out `excluded` row numbers.
@@ -143,14 +143,13 @@ class ContentIndex:
     ) -> tuple[IntArray, FloatArray]:
         if self._inverted is None or self._num_present == 0 or count == 0:
             return self.search_exact(queries, count, excluded)
-        allowed = self._allowed(excluded) if len(excluded) else None
         rows = np.empty((len(queries), count), dtype=np.int64)
         products = np.empty((len(queries), count), dtype=np.float32)
         for place, query in enumerate(queries):
-            found = self._inverted.search(query, count, allowed, num_probes)
+            found = self._inverted.search(query, count, excluded, num_probes)
             if len(found) < count:  # the probed lists hold too few: far apart, or nearly all excluded
                 return self.search_exact(queries, count, excluded)
-            exact = self.vectors(found) @ query
+            exact = self._vectors.take(found, axis=0) @ query
             order = np.argsort(-exact)
             rows[place], products[place] = found[order], exact[order]
         return rows, products
@@ -215,15 +214,12 @@ class ContentIndex:
         np.bitwise_and.at(allowed, excluded >> 3, ~_bits(excluded))
         return allowed
 
-    def _vectors(self) -> FloatArray:
-        count = self._flat.ntotal * self.dimension
-        vectors: FloatArray = faiss.rev_swig_ptr(self._flat.get_xb(), count).reshape(-1, self.dimension)
-        return vectors
-
     def _reserve(self, num_rows: int) -> None:
         missing = num_rows - self._flat.ntotal
         if missing > 0:
             self._flat.add(np.zeros((missing, self.dimension), dtype=np.float32))
+            numbers = faiss.rev_swig_ptr(self._flat.get_xb(), num_rows * self.dimension)
+            self._vectors = numbers.reshape(-1, self.dimension)
             num_bytes = (num_rows + 7) // 8
             if num_bytes > len(self._present):
                 grown = np.zeros(max(num_bytes, 2 * len(self._present)), dtype=np.uint8)

@@ -145,6 +145,6 @@ class IndexKeeper:
         elif index.recent_queries:
             query = index.recent_queries[-1][np.newaxis]
             true, _ = index.search_exact(query, TRUE_TOP, _NONE)
-            found = index.inverted.search(query[0], FOUND_TOP, None)
+            found = index.inverted.search(query[0], FOUND_TOP)
             self._recalls.append(recall_of(true, [found]))
             self._metrics.ann_recall.set(float(np.mean(self._recalls)))

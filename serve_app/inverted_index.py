@@ -6,7 +6,8 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from messages.arrays import AnyArray, ByteArray, FloatArray, IntArray
+from messages.arrays import AnyArray, FloatArray, IntArray
+from serve_app.list_blocks import nearest_lists
 from serve_app.quantized_lists import QuantizedLists
 
 _TRAINING_POINTS = 40
@@ -19,7 +20,8 @@ _WITHIN_REACH = 0.99
 _LEAST_REACH = 1e-3
 """Of the mean squared length."""
 
-_ANY = np.empty(0, dtype=np.uint8)
+NOTHING: IntArray = np.empty(0, dtype=np.int64)
+"""To be left out of a search."""
 
 
 def train_lists(vectors: FloatArray, num_lists: int, seed: int) -> tuple[FloatArray, float]:
@@ -111,21 +113,18 @@ class InvertedIndex:
         self._lists.tidy()
 
     def search(
-        self, query: FloatArray, count: int, allowed: ByteArray | None, num_probes: int | None = None
+        self, query: FloatArray, count: int, left_out: IntArray = NOTHING, num_probes: int | None = None
     ) -> IntArray:
         """Find the best rows of the lists that a query probes and of the outliers, in no order.
 
-        query: float32 [dimension]. allowed: a bit for each row number, None for all. num_probes: other than
-        this index's own; with all lists only rounding is between this and an exact search. Returns int64 [m],
-        m <= count.
+        query: float32 [dimension]. left_out: row numbers not to be found. num_probes: other than this index's
+        own; with all lists only rounding is between this and an exact search. Returns int64 [m], m <= count.
         """
         probes = min(num_probes or self.num_probes, self.num_lists)
         query = _of_one_kind(query, np.float32)
-        nearness = self.centroids @ query
-        lists = np.empty(probes + 1, dtype=np.int64)
-        lists[0] = self.num_lists  # first: the better those found so far, the less the others have to offer
-        lists[1:] = np.argpartition(-nearness, probes - 1)[:probes]
-        rows, _ = self._lists.scan(query, lists, count, _ANY if allowed is None else allowed)
+        # Outliers come first: the better those found so far, the less the others have to offer.
+        lists = nearest_lists(self.centroids @ query, probes)
+        rows, _ = self._lists.scan(query, lists, count, _of_one_kind(left_out, np.int64))
         return rows
 
 

@@ -133,11 +133,24 @@ def _quantize(vector: Any, block: Any, lane: Any, blocks: Any) -> None:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def nearest_lists(nearness: Any, count: Any) -> Any:
+    """Return the `count` lists with the highest nearness, float32 [lists], which is left in disorder; before
+    them the list behind the last. int64 [count + 1]."""
+    num_lists = len(nearness)
+    lists = np.arange(-1, num_lists)
+    _keep_best(lists[1:], nearness, num_lists, count)
+    lists[0] = num_lists
+    return lists[: count + 1]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def scan_lists(
-    query: Any, lists: Any, count: Any, allowed: Any, blocks: Any, rows: Any, products: Any
+    query: Any, lists: Any, count: Any, left_out: Any, marks: Any, blocks: Any, rows: Any, products: Any
 ) -> Any:
     """Return how many were found: `rows` and `products` are filled with all that are better than the
-    count-th best so far, and cut down to the best whenever they are full."""
+    count-th best so far, and cut down to the best whenever they are full. marks: a bit for each row number,
+    none set before or after; those of `left_out` meanwhile."""
+    _mark(left_out, marks)
     sums = np.empty(LANES, dtype=np.float32)
     least, found = np.float32(-np.inf), 0
     for chosen in lists:
@@ -146,7 +159,7 @@ def scan_lists(
             if _multiply(blocks.codes[block], blocks.scales[block], query, least, sums):
                 for lane in range(lanes):
                     row = blocks.rows[block, lane]
-                    if sums[lane] > least and _is_allowed(row, allowed):
+                    if sums[lane] > least and (marks[row >> 3] >> (row & 7)) & 1 == 0:
                         rows[found], products[found] = row, sums[lane]
                         found += 1
                 if found > len(rows) - LANES:
@@ -156,7 +169,17 @@ def scan_lists(
     if found > count:
         _keep_best(rows, products, found, count)
         found = count
+    for row in left_out:
+        if row >> 3 < len(marks):
+            marks[row >> 3] = 0
     return found
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _mark(rows: Any, marks: Any) -> None:
+    for row in rows:
+        if row >> 3 < len(marks):
+            marks[row >> 3] |= np.uint8(1 << (row & 7))
 
 
 @njit(cache=True, nogil=True, fastmath=_SUMS)  # type: ignore[untyped-decorator]
@@ -186,13 +209,6 @@ def _multiply(codes: Any, scales: Any, query: Any, least: Any, sums: Any) -> Any
         sums[lane] *= scales[lane]
         higher += np.int32(sums[lane] > least)
     return higher > 0
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _is_allowed(row: Any, allowed: Any) -> Any:
-    if not len(allowed):
-        return True
-    return row >> 3 < len(allowed) and (allowed[row >> 3] >> (row & 7)) & 1 == 1
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -55,12 +55,12 @@ def _probes_for(
         return index.num_probes, float("nan")
     true = []
     for query in queries:
-        true.append(index.search(query, TRUE_TOP, None, index.num_lists))
+        true.append(index.search(query, TRUE_TOP, num_probes=index.num_lists))
         yield
     for probes in _rising(FIRST_PROBES, index.num_lists):
         recalls = []
         for query, expected in zip(queries, true, strict=True):
-            recalls.append(recall_of([expected], [index.search(query, FOUND_TOP, None, probes)]))
+            recalls.append(recall_of([expected], [index.search(query, FOUND_TOP, num_probes=probes)]))
             yield
         if np.mean(recalls) >= min_recall:
             break

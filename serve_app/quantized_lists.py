@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from messages.arrays import ByteArray, FloatArray, IntArray
+from messages.arrays import FloatArray, IntArray
 from serve_app.growing_array import GrowingArray
 from serve_app.list_blocks import LANES, ListBlocks, chains, put_vectors, remove_rows, scan_lists
 
@@ -34,6 +34,7 @@ class QuantizedLists:
             GrowingArray(np.int64),
         )
         self._places = GrowingArray(np.int64, fill=-1)
+        self._marks = GrowingArray(np.uint8)
 
     def __len__(self) -> int:
         return int(self._sizes.sum())
@@ -46,7 +47,9 @@ class QuantizedLists:
         """Add or replace vectors, float32 [n, dimension], in lists, int64 [n]; rows are unique."""
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
-            self._places.reserve(int(rows[part].max()) + 1)
+            highest = int(rows[part].max())
+            self._places.reserve(highest + 1)
+            self._marks.reserve(highest // 8 + 1)
             for column in self._columns:  # a vector may need a block
                 column.reserve(int(self._free[1]) + len(rows[part]))
             put_vectors(rows[part], lists[part], vectors[part], self._blocks())
@@ -73,17 +76,18 @@ class QuantizedLists:
         self._places.values[rows[block, lane]] = block * LANES + lane
 
     def scan(
-        self, query: FloatArray, lists: IntArray, count: int, allowed: ByteArray
+        self, query: FloatArray, lists: IntArray, count: int, left_out: IntArray
     ) -> tuple[IntArray, FloatArray]:
         """Find the best rows of some lists, in no order.
 
-        query: float32 [dimension]. lists: int64 [p], the most promising first. allowed: a bit for each row
-        number; of no bytes for all. Returns rows int64 [m] and about their inner products, float32 [m],
-        m <= count.
+        query: float32 [dimension]. lists: int64 [p], the most promising first. left_out: row numbers not to
+        be found, int64 [e]. Returns rows int64 [m] and about their inner products, float32 [m], m <= count.
         """
         rows = np.empty(4 * count + LANES, dtype=np.int64)
         products = np.empty(len(rows), dtype=np.float32)
-        num_found = scan_lists(query, lists, count, allowed, self._blocks(), rows, products)
+        num_found = scan_lists(
+            query, lists, count, left_out, self._marks.values, self._blocks(), rows, products
+        )
         return rows[:num_found], products[:num_found]
 
     def _blocks(self) -> ListBlocks:

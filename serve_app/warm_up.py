@@ -75,5 +75,5 @@ def _warm_up_lists() -> None:
     rows = np.arange(3)
     index.put(rows, np.eye(3, 2, dtype=np.float32))
     index.tidy()
-    index.search(np.ones(2, dtype=np.float32), 1, np.full(1, 255, dtype=np.uint8))
+    index.search(np.ones(2, dtype=np.float32), 1)
     index.remove(rows)

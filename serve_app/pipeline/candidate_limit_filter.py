@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
 from messages.arrays import BoolArray
@@ -30,10 +33,20 @@ class CandidateLimitFilter:
         kept = np.zeros(len(candidates), dtype=np.bool_)
         if len(candidates) <= self._max_candidates:
             return ~kept
-        # Candidates of a source stand together, best first: the place within it, as a share of its number.
-        counts = np.bincount(candidates.source_codes)
-        starts = np.cumsum(counts) - counts
-        codes = candidates.source_codes
-        place = (np.arange(len(candidates)) - starts[codes]) / counts[codes]
-        kept[np.argsort(place, kind="stable")[: self._max_candidates]] = True
+        first = np.argsort(_shares(candidates.source_codes), kind="stable")[: self._max_candidates]
+        kept[first] = True
         return kept
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _shares(source_codes: Any) -> Any:
+    """Return the place of each candidate within its source, as a share of how many that proposed, float64
+    [n]. Candidates of a source stand together, best first."""
+    counts = np.bincount(source_codes)
+    shares = np.empty(len(source_codes))
+    place = 0
+    for index in range(len(source_codes)):
+        starts = index == 0 or source_codes[index] != source_codes[index - 1]
+        place = 0 if starts else place + 1
+        shares[index] = place / counts[source_codes[index]]
+    return shares

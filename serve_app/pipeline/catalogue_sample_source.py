@@ -41,6 +41,6 @@ class CatalogueSampleSource:
             _, once = numbered(drawn)
             drawn = drawn[once]
             drawn = drawn[live[drawn]]
-            return Proposal.of(drawn[~request.has_seen(drawn)][:count])
+            return Proposal.of(request.unseen(drawn)[:count])
         rows = np.setdiff1d(np.flatnonzero(live), request.excluded, assume_unique=True)
         return Proposal.of(request.generator.permutation(rows)[:count])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
 from messages.arrays import IdArray
@@ -60,12 +62,38 @@ def _newest(
     keys: Iterable[int], recent: RecentContents, key_column: IdArray, request: RankingRequest, count: int
 ) -> Proposal:
     """Propose up to `count` contents: the newest of every key, then the second newest of every key ..."""
-    by_key = [recent.rows_of(key, key_column) for key in sorted(keys)]
-    by_key = [rows[~request.has_seen(rows)][:count] for rows in by_key]
-    if not any(len(rows) for rows in by_key):
+    rising = sorted(keys)
+    by_key = [recent.rows_of(key, key_column) for key in rising]
+    if not any(map(len, by_key)):
         return Proposal.of(np.empty(0, dtype=np.int64))
-    rows = np.concatenate(by_key)
-    turns = np.concatenate([np.arange(len(rows)) for rows in by_key])
-    anchors = np.repeat(np.array(sorted(keys), dtype=np.uint64), [len(rows) for rows in by_key])
-    chosen = np.argsort(turns, kind="stable")[:count]
-    return Proposal.of(rows[chosen], -turns[chosen], anchors[chosen])
+    rows, lengths = np.concatenate(by_key), np.array([len(rows) for rows in by_key])
+    places, owners, turns = _take_turns(request.has_seen(rows), lengths, count)
+    return Proposal.of(rows[places], -turns, np.array(rising, dtype=np.uint64)[owners])
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _take_turns(seen: Any, lengths: Any, count: Any) -> Any:
+    """Let k lists, behind each other in one of n, name in turn their next member that was not seen, `count`
+    at most.
+
+    seen: bool [n]. lengths: int64 [k]. Returns place, list and turn of each, int64 [<= count].
+    """
+    count = min(count, len(seen))
+    places, owners = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    turns = np.empty(count, dtype=np.int64)
+    ends = np.cumsum(lengths)
+    following = ends - lengths
+    filled, turn, some = 0, 0, True
+    while some and filled < count:
+        some = False
+        for owner in range(len(lengths)):
+            place = following[owner]
+            while place < ends[owner] and seen[place]:
+                place += 1
+            following[owner] = place + 1
+            if place < ends[owner] and filled < count:
+                places[filled], owners[filled], turns[filled] = place, owner, turn
+                filled += 1
+                some = True
+        turn += 1
+    return places[:filled], owners[:filled], turns[:filled]

@@ -36,10 +36,9 @@ class FreshSource:
 
     def propose(self, request: RankingRequest) -> Proposal:
         state = self._replica.state
-        rows = state.fresh.top(4 * self._settings.num_candidates)
-        rows = rows[~request.has_seen(rows)]
+        rows = request.unseen(state.fresh.top(4 * self._settings.num_candidates))
         totals = state.counters.totals(state.contents.content_keys[rows])
-        rows = rows[totals[:, _TERMINALS].sum(axis=1) < self._settings.watch_budget]
+        rows = rows[sum(totals[:, column] for column in _TERMINALS) < self._settings.watch_budget]
         if len(rows) > self._settings.num_candidates:
             drawn = request.generator.choice(len(rows), self._settings.num_candidates, replace=False)
             rows = rows[np.sort(drawn)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
-from learners.key_sets import numbered
+from learners.key_sets import first_of_each
 from serve_app.pipeline.candidate import Proposal
 from serve_app.pipeline.ranking_request import RankingRequest
 from serve_app.pipeline.stages import Source
@@ -38,15 +41,27 @@ class HybridSource:
         alpha = self._settings.alpha
         alike = self._content_based.propose(request)
         liked = self._collaborative.propose(request)
-        both = np.concatenate([alike.rows, liked.rows])
-        numbers, firsts = numbered(both)
-        rows = both[firsts]
-        scores = np.bincount(
-            numbers,
-            weights=np.concatenate([alpha * alike.scores, (1 - alpha) * liked.scores]),
-            minlength=len(rows),
-        ).astype(np.float32)
-        anchors = np.zeros(len(rows), dtype=np.uint64)
-        anchors[: len(alike)] = alike.anchors  # its rows come first, each once
+        rows, scores, anchors = _blend(
+            (alike.rows, alike.scores, alike.anchors), (liked.rows, liked.scores), alpha
+        )
         best = np.argsort(-scores, kind="stable")[: self._settings.num_candidates]
         return Proposal.of(rows[best], scores[best], anchors[best])
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _blend(alike: Any, liked: Any, alpha: Any) -> Any:
+    """Return rows, scores and anchors of what either side proposes, those of the content-based side first.
+
+    alike, liked: rows, scores, and anchors of the first; each side names a row once.
+    """
+    (rows, scores, anchors), (more_rows, more_scores) = alike, liked
+    both = np.concatenate((rows, more_rows))
+    numbers = np.empty(len(both), dtype=np.int64)
+    firsts = first_of_each(both.view(np.uint64), numbers, 0)
+    blended, because = np.zeros(len(firsts)), np.zeros(len(firsts), dtype=np.uint64)
+    because[: len(rows)] = anchors
+    for place in range(len(rows)):
+        blended[place] = alpha * np.float64(scores[place])
+    for place in range(len(more_rows)):
+        blended[numbers[len(rows) + place]] += (1 - alpha) * np.float64(more_scores[place])
+    return both[firsts], blended.astype(np.float32), because

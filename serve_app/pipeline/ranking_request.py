@@ -59,6 +59,10 @@ class RankingRequest:
             return np.zeros(len(rows), dtype=np.bool_)
         return self._seen.holds(rows.view(np.uint64))
 
+    def unseen(self, rows: IntArray) -> IntArray:
+        """Return those of n contents that are not excluded, in their order."""
+        return rows[~self.has_seen(rows)]
+
     @property
     def traits(self) -> Mapping[str, Any] | None:
         """The plain fields of the profile (age group, location, language): features of the model."""

@@ -27,5 +27,4 @@ class TrendingSource:
     def propose(self, request: RankingRequest) -> Proposal:
         trending = self._replica.state.trending
         rows = trending.top(self._num_candidates + len(request.excluded))
-        rows = rows[~request.has_seen(rows)][: self._num_candidates]
-        return Proposal.of(rows)
+        return Proposal.of(request.unseen(rows)[: self._num_candidates])

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serve_app.list_blocks import nearest_lists
 from serve_app.quantized_lists import QuantizedLists
 
-ALL = np.empty(0, dtype=np.uint8)
+NOTHING = np.empty(0, dtype=np.int64)
 NUM_LISTS, DIMENSION = 3, 5
 
 Changes = st.lists(
@@ -26,8 +27,10 @@ def numbers(*rows: int) -> np.ndarray:
     return np.array(rows, dtype=np.int64)
 
 
-def scanned(lists: QuantizedLists, query: np.ndarray, chosen: list[int], count: int, allowed=ALL) -> dict:
-    rows, products = lists.scan(query, numbers(*chosen), count, allowed)
+def scanned(
+    lists: QuantizedLists, query: np.ndarray, chosen: list[int], count: int, left_out=NOTHING
+) -> dict:
+    rows, products = lists.scan(query, numbers(*chosen), count, left_out)
     assert len(set(rows.tolist())) == len(rows)
     return dict(zip(rows.tolist(), products.tolist(), strict=True))
 
@@ -90,21 +93,32 @@ def test_only_the_lists_that_are_named_are_looked_through(many) -> None:
     assert {row % 7 for row in products} == {2, 5}
 
 
-def test_what_is_not_allowed_is_not_found_and_takes_no_place(many) -> None:
+def test_what_is_left_out_is_not_found_and_takes_no_place(many) -> None:
     query, lists = many[0], filled(many)
     best = np.argsort(-(many @ query))
-    allowed = np.packbits(~np.isin(np.arange(len(many)), best[:100]), bitorder="little")
 
-    products = scanned(lists, query, list(range(7)), 50, allowed)
+    products = scanned(lists, query, list(range(7)), 50, best[:100])
 
     assert len(products) == 50
     assert set(products) <= set(best[100:200].tolist())
+    assert best[0] in scanned(lists, query, list(range(7)), 50)  # nothing is left behind
 
 
-def test_rows_beyond_the_end_of_the_bitmap_are_not_allowed(many) -> None:
-    allowed = np.full(2, 255, dtype=np.uint8)
+def test_rows_that_were_never_in_any_list_may_be_left_out(many) -> None:
+    far = numbers(5_000, 10**9)
 
-    assert set(scanned(filled(many), many[0], list(range(7)), 100, allowed)) == set(range(16))
+    assert len(scanned(filled(many), many[0], [1], 10, far)) == 10
+
+
+@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=60), st.data())
+def test_the_nearest_lists_come_behind_the_one_that_every_search_looks_through(nearness, data) -> None:
+    count = data.draw(st.integers(1, len(nearness)))
+
+    lists = nearest_lists(np.array(nearness, dtype=np.float32), count)
+
+    assert lists[0] == len(nearness)
+    assert len(set(lists[1:].tolist())) == count
+    assert sorted(nearness[chosen] for chosen in lists[1:]) == sorted(nearness)[-count:]
 
 
 def test_fewer_than_are_wanted_are_all_found() -> None:
