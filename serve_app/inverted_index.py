@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from messages.arrays import AnyArray, FloatArray, IntArray
-from serve_app.list_blocks import nearest_lists
+from serve_app.best_products import nearest_lists
 from serve_app.quantized_lists import QuantizedLists
 
 _TRAINING_POINTS = 40

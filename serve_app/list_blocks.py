@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from messages.arrays import AnyArray, IntArray
+from serve_app.best_products import cut_down, keep_best
 
 LANES = 64
 """Vectors a block: a cache line of each dimension."""
@@ -133,23 +134,12 @@ def _quantize(vector: Any, block: Any, lane: Any, blocks: Any) -> None:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def nearest_lists(nearness: Any, count: Any) -> Any:
-    """Return the `count` lists with the highest nearness, float32 [lists], which is left in disorder; before
-    them the list behind the last. int64 [count + 1]."""
-    num_lists = len(nearness)
-    lists = np.arange(-1, num_lists)
-    _keep_best(lists[1:], nearness, num_lists, count)
-    lists[0] = num_lists
-    return lists[: count + 1]
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def scan_lists(
     query: Any, lists: Any, count: Any, left_out: Any, marks: Any, blocks: Any, rows: Any, products: Any
 ) -> Any:
     """Return how many were found: `rows` and `products` are filled with all that are better than the
-    count-th best so far, and cut down to the best whenever they are full. marks: a bit for each row number,
-    none set before or after; those of `left_out` meanwhile."""
+    count-th best so far, and cut down whenever they are full. marks: a bit for each row number, none set
+    before or after; those of `left_out` meanwhile."""
     _mark(left_out, marks)
     sums = np.empty(LANES, dtype=np.float32)
     least, found = np.float32(-np.inf), 0
@@ -163,11 +153,11 @@ def scan_lists(
                         rows[found], products[found] = row, sums[lane]
                         found += 1
                 if found > len(rows) - LANES:
-                    least = _keep_best(rows, products, found, count)
-                    found = count
+                    found, least = cut_down(rows, products, found, count)
             block, lanes = blocks.following[block], LANES
     if found > count:
-        _keep_best(rows, products, found, count)
+        found, _ = cut_down(rows, products, found, count)
+        keep_best(rows, products, found, count)
         found = count
     for row in left_out:
         if row >> 3 < len(marks):
@@ -209,30 +199,3 @@ def _multiply(codes: Any, scales: Any, query: Any, least: Any, sums: Any) -> Any
         sums[lane] *= scales[lane]
         higher += np.int32(sums[lane] > least)
     return higher > 0
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _keep_best(rows: Any, products: Any, found: Any, count: Any) -> Any:
-    """Bring the `count` highest of the first `found` products to the front (Hoare's selection, 1961); return
-    the lowest of them."""
-    low, high = 0, found - 1
-    while low < high:
-        pivot = products[(low + high) >> 1]
-        left, right = low, high
-        while left <= right:
-            while products[left] > pivot:
-                left += 1
-            while products[right] < pivot:
-                right -= 1
-            if left <= right:
-                products[left], products[right] = products[right], products[left]
-                rows[left], rows[right] = rows[right], rows[left]
-                left += 1
-                right -= 1
-        if count - 1 <= right:
-            high = right
-        elif count - 1 >= left:
-            low = left
-        else:
-            break
-    return products[:count].min()

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serve_app.list_blocks import nearest_lists
 from serve_app.quantized_lists import QuantizedLists
 
 NOTHING = np.empty(0, dtype=np.int64)
@@ -108,17 +107,6 @@ def test_rows_that_were_never_in_any_list_may_be_left_out(many) -> None:
     far = numbers(5_000, 10**9)
 
     assert len(scanned(filled(many), many[0], [1], 10, far)) == 10
-
-
-@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=60), st.data())
-def test_the_nearest_lists_come_behind_the_one_that_every_search_looks_through(nearness, data) -> None:
-    count = data.draw(st.integers(1, len(nearness)))
-
-    lists = nearest_lists(np.array(nearness, dtype=np.float32), count)
-
-    assert lists[0] == len(nearness)
-    assert len(set(lists[1:].tolist())) == count
-    assert sorted(nearness[chosen] for chosen in lists[1:]) == sorted(nearness)[-count:]
 
 
 def test_fewer_than_are_wanted_are_all_found() -> None:
