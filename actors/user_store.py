@@ -15,6 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from actors.id_ledger import IdLedger
 from actors.names import Namespace
 from actors.state_moves import StateMoves
+from actors.store_flights import Command, StoreFlights
 from messages.arrays import IdArray
 from messages.codec import pack, unpack
 from messages.identifiers import key_of
@@ -51,22 +52,27 @@ class UserStore:
 
     def __init__(self, redis: Redis, namespace: Namespace) -> None:
         self._redis = redis
+        self._flights = StoreFlights(redis)
         self._namespace = namespace
 
     async def load(self, user_id: str, groups: Sequence[str]) -> StoredUser:
         """Read everything a feed request needs, in one round trip."""
         key = self._namespace.key
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.mget(
-            key("state", user_id),
-            key("profile", user_id),
-            self._namespace.notice_key,
-            *(self._row_key(group, key_of(user_id)) for group in groups),
+        shown_key = key("shown", user_id)
+        user_key = key_of(user_id)
+        values, slates, *shown = await self._flights.ask(
+            [
+                (
+                    "MGET",
+                    key("state", user_id),
+                    key("profile", user_id),
+                    self._namespace.notice_key,
+                    *(self._row_key(group, user_key) for group in groups),
+                ),
+                ("LRANGE", key("served", user_id), 0, -1),
+                *(("ZSCORE", shown_key, group) for group in groups),
+            ]
         )
-        pipeline.lrange(key("served", user_id), 0, -1)
-        for group in groups:
-            pipeline.zscore(key("shown", user_id), group)
-        values, slates, *shown = await pipeline.execute()
         state, profile, notice, *rows = values
         return StoredUser(
             state=state,
@@ -74,7 +80,7 @@ class UserStore:
             served=np.frombuffer(b"".join(slates), dtype="<u8"),
             rows={group: {} if row is None else unpack(row) for group, row in zip(groups, rows, strict=True)},
             shown={
-                group: int(counter)
+                group: int(float(counter))
                 for group, counter in zip(groups, shown, strict=True)
                 if counter is not None
             },
@@ -88,14 +94,14 @@ class UserStore:
 
         Of answers at the same time the highest version stays, in whatever order they come here.
         """
-        served = self._namespace.key("served", user_id)
-        pipeline = self._redis.pipeline(transaction=False)
+        commands: list[Command] = []
         if len(keys):
-            pipeline.rpush(served, keys.astype("<u8").tobytes())
-            pipeline.ltrim(served, -MAX_SERVED_SLATES, -1)
+            served = self._namespace.key("served", user_id)
+            commands.append(("RPUSH", served, keys.astype("<u8").tobytes()))
+            commands.append(("LTRIM", served, -MAX_SERVED_SLATES, -1))
         if group is not None and counter is not None:
-            pipeline.zadd(self._namespace.key("shown", user_id), {group: counter}, gt=True)
-        await pipeline.execute()
+            commands.append(("ZADD", self._namespace.key("shown", user_id), "GT", counter, group))
+        await self._flights.ask(commands)
 
     async def put_profile(self, user_id: str, profile: Mapping[str, Any]) -> None:
         """Keep demographics and stated preferences (specification, section 2.2)."""

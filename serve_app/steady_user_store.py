@@ -52,8 +52,9 @@ class SteadyUserStore:
         pause_seconds: float = 0.5,
         num_kept: int = 2_000,
     ) -> None:
-        """away: what the store raises when it is. num_kept: how many people are remembered, and how many
-        slates are owed at most; the oldest go first."""
+        """store: one whose calls may be cancelled, as those that take too long are. away: what it raises when
+        it is. num_kept: how many people are remembered, and how many slates are owed at most; the oldest go
+        first."""
         self._store = store
         self._away = (*away, TimeoutError)
         self._patience_seconds = patience_seconds
@@ -101,14 +102,14 @@ class SteadyUserStore:
         self._look_for_it()
 
     async def _in_time(self, call: Coroutine[Any, Any, Answer]) -> Answer:
-        """The call itself is not cancelled: a connection given up between question and answer would hand
-        the answer to whoever asks next."""
-        task = asyncio.ensure_future(call)
-        done, _ = await asyncio.wait((task,), timeout=self._patience_seconds)
-        if not done:
-            task.add_done_callback(_hear)
-            raise TimeoutError(f"no answer from the store within {self._patience_seconds:g} s")
-        return task.result()
+        deadline = asyncio.timeout(self._patience_seconds)
+        try:
+            async with deadline:
+                return await call
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise TimeoutError(f"no answer from the store within {self._patience_seconds:g} s") from None
 
     def _remember(self, user_id: str, stored: StoredUser) -> _Known:
         self._known.pop(user_id, None)
@@ -158,9 +159,3 @@ class SteadyUserStore:
             else:
                 self._problem = None
                 logger.warning("the store is back")
-
-
-def _hear(task: asyncio.Future[Any]) -> None:
-    """Take note of how a call ended that nobody waits for: an exception never looked at is logged."""
-    if not task.cancelled():
-        task.exception()
