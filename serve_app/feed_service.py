@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -237,9 +236,7 @@ class FeedService:
         return about_content(content_id, considered, slate, limit=ranking.limit)
 
     def _count(self, slate: RankedSlate, answer: dict[str, Any]) -> None:
-        self.metrics.observe_trace(slate.trace)
-        for source, count in Counter(slate.sources).items():
-            self.metrics.items_served.labels(source).inc(count)
+        self.metrics.observe_slate(slate)
         if answer["exhausted"]:
             self.metrics.short_answers.inc()
 

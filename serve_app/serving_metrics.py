@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import collections
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from serve_app.pipeline.stage_trace import StageTrace
+from serve_app.pipeline.ranking_pipeline import RankedSlate
 from serve_app.stage_metrics import StageMetrics
 
 _REQUEST_BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -101,6 +104,24 @@ class ServingMetrics:
             "foryou_delta_errors", "Failed attempts to follow the shards.", registry=self.registry
         )
 
+        # A child is looked up once: the client library's own lookup costs as much as counting does.
+        self._requests_of = cache(self.requests.labels)
+        self._request_seconds_of = cache(self.request_seconds.labels)
+        self._served_from = cache(self.items_served.labels)
+
+    def observe_request(self, route: str, status: int, seconds: float) -> None:
+        """Count one request under its route's template."""
+        self._requests_of(route, str(status)).inc()
+        self._request_seconds_of(route).observe(seconds)
+
+    def observe_slate(self, slate: RankedSlate) -> None:
+        """Count what the stages did, and what came of which source."""
+        self._stages.observe(slate.trace.records)
+        for name in slate.trace.failures:
+            self.failed.labels(name).inc()
+        for source, count in collections.Counter(slate.sources).items():
+            self._served_from(source).inc(count)
+
     def observe_freshness(self, seconds: float) -> None:
         """Count how long after an event what was learned of it is served."""
         self.freshness.observe(seconds)
@@ -111,11 +132,6 @@ class ServingMetrics:
         """Return what was observed since the last call, seconds."""
         taken, self._recent_freshness = self._recent_freshness, []
         return taken
-
-    def observe_trace(self, trace: StageTrace) -> None:
-        self._stages.observe(trace.records)
-        for name in trace.failures:
-            self.failed.labels(name).inc()
 
     def text(self) -> bytes:
         """Return the exposition format."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 
 from messages.impressions import RequestContext
 from serve_app.feed_service import FeedService
@@ -35,8 +38,17 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
+class _PlainRoute(APIRoute):
+    """Calls its function with the request, as it is: what FastAPI else does before and after it, to resolve
+    parameters and check answers, takes a quarter of the time of all that is not the feed itself."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return endpoint
+
+
 def feed_routes(service: FeedService, settings: ApiSettings) -> APIRouter:
-    router = APIRouter(tags=["feed"])
+    router = APIRouter(tags=["feed"], route_class=_PlainRoute)
     reader = FeedQueryReader(settings)
 
     @router.get(
@@ -66,7 +78,8 @@ def feed_routes(service: FeedService, settings: ApiSettings) -> APIRouter:
         While the store is away the feed is made of what this replica remembers of the person, and says
         `"remembered": true`; one who comes from another replica may then see a content again.
         """
-        query = reader.read(request.path_params["user_id"], dict(request.query_params))
+        parameters = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        query = reader.read(request.path_params["user_id"], dict(parameters))
         speed = float("nan") if query.network_speed is None else query.network_speed
         context = RequestContext(query.device, query.network, query.surface, query.language, speed)
         asked = FeedRequest(query.user_id, query.limit, context, query.explain, query.about)

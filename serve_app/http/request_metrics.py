@@ -37,5 +37,4 @@ class RequestMetrics:
             await self._app(scope, receive, noted_send)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            self._metrics.requests.labels(route, str(status)).inc()
-            self._metrics.request_seconds.labels(route).observe(self._timer() - started)
+            self._metrics.observe_request(route, status, self._timer() - started)
