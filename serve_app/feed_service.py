@@ -149,9 +149,9 @@ class FeedService:
             shown = impression.contents.content_keys
             # One after the other: contents remembered as served while the broker is away would be
             # lost to this person with every retry, and an impression nobody saw teaches nothing.
-            await asyncio.gather(
-                self._publisher.publish_impression(impression), _observed(model, ranking, slate)
-            )
+            observing = asyncio.create_task(_observe(model, ranking, slate))
+            await self._publisher.publish_impression(impression)
+            await observing
         await self._feed_store.add_served(request.user_id, shown, group, version.counter)
         return answer, slate
 
@@ -241,7 +241,7 @@ class FeedService:
             self.metrics.short_answers.inc()
 
 
-async def _observed(model: ServingModel, ranking: RankingRequest, slate: RankedSlate) -> None:
+async def _observe(model: ServingModel, ranking: RankingRequest, slate: RankedSlate) -> None:
     """Let observers look at a slate while its impression is on the way to the broker and back."""
     await asyncio.sleep(0)  # the connection writes first
     model.pipeline.observe(ranking, slate)
