@@ -21,7 +21,7 @@ from serve_app.http.api_settings import ApiSettings
 from serve_app.http.body_limit import BodyLimit
 from serve_app.http.content_routes import content_routes
 from serve_app.http.event_routes import event_routes
-from serve_app.http.feed_routes import feed_routes
+from serve_app.http.feed_routes import add_feed_route
 from serve_app.http.json_answers import invalid_request, problem, refused
 from serve_app.http.load_shedding import LoadShedding, RequestRoom
 from serve_app.http.model_routes import model_routes
@@ -62,8 +62,8 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
+    add_feed_route(app, service, settings)
     for router in (
-        feed_routes(service, settings),
         event_routes(service, settings),
         content_routes(service),
         user_routes(service),
