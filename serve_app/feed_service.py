@@ -23,7 +23,7 @@ from serve_app.pipeline.ranking_request import FeedRequest, RankingRequest
 from serve_app.ports import Catalogue, FeedPublisher, UserStore
 from serve_app.recent_people import RecentPeople
 from serve_app.replica_report import health_report, status_report
-from serve_app.served_impression import impression_of
+from serve_app.served_impression import impression_of, request_ids
 from serve_app.serving_metrics import ServingMetrics
 from serve_app.serving_models import ServingModel, ServingModels
 from serve_app.steady_user_store import SteadyUserStore
@@ -83,6 +83,7 @@ class FeedService:
         self._publisher = feed_publisher
         self._clock = clock
         self._generator = generator
+        self._request_ids = request_ids(generator)
         self._num_partitions = num_partitions
         self._settings = settings or FeedServiceSettings()
         self._models = models or ServingModels(ServingModel(replica, pipeline, follower), self._settings.arm)
@@ -126,7 +127,7 @@ class FeedService:
         version, group = replica.version, replica.row_group
         if version is None:
             raise NoModelYetError("no version of the model has arrived yet")
-        request_id = self._generator.bytes(12).hex()
+        request_id = next(self._request_ids)
         answer = feed_answer(
             ranking,
             request_id,

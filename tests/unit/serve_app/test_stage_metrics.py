@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from serve_app.pipeline.stage_trace import StageRecord
-from serve_app.stage_metrics import _BUCKETS, StageMetrics
+from serve_app.stage_metrics import _BUCKETS, _MOST_UNCOUNTED, StageMetrics
 
 RECORDS = st.builds(
     StageRecord,
@@ -30,8 +32,8 @@ def exposed(registry: CollectorRegistry) -> dict[tuple[str, tuple[tuple[str, str
     }
 
 
-@given(st.lists(RECORDS, max_size=30))
-def test_stages_are_counted_as_the_client_library_counts(records: list[StageRecord]) -> None:
+@given(st.lists(st.lists(RECORDS, max_size=5), max_size=2 * _MOST_UNCOUNTED))
+def test_stages_are_counted_as_the_client_library_counts(requests: list[list[StageRecord]]) -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
     metrics = StageMetrics()
     ours.register(metrics)
@@ -40,11 +42,22 @@ def test_stages_are_counted_as_the_client_library_counts(records: list[StageReco
     kept = Counter("foryou_stage_kept", "", labels, registry=theirs)
     removed = Counter("foryou_stage_removed", "", labels, registry=theirs)
 
-    metrics.observe(records)
-    for record in records:
+    for records in requests:
+        metrics.observe(records)
+    for record in itertools.chain.from_iterable(requests):
         of_stage = record.kind, record.name
         seconds.labels(*of_stage).observe(record.seconds)
         kept.labels(*of_stage).inc(record.num_out)
         removed.labels(*of_stage).inc(max(record.num_in - record.num_out, 0))
 
     assert exposed(ours) == exposed(theirs)
+
+
+def test_what_is_read_is_counted_up_to_now_and_each_request_once() -> None:
+    registry, metrics = CollectorRegistry(), StageMetrics()
+    registry.register(metrics)
+    kept = []
+    for _ in range(_MOST_UNCOUNTED + 2):
+        metrics.observe([StageRecord("source", "fresh", 0.001, 0, 1)])
+        kept.append(exposed(registry)["foryou_stage_kept_total", (("kind", "source"), ("stage", "fresh"))])
+    assert kept == list(range(1, _MOST_UNCOUNTED + 3))
