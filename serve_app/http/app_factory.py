@@ -35,6 +35,9 @@ from serve_app.weight_service import WeightService
 UNAVAILABLE: tuple[type[Exception], ...] = (ConnectionError, TimeoutError)
 """What the ports raise when broker or store is away, or the stream is full."""
 
+_NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""`RequestMetrics` counts and times requests; FastAPI would look at each whether OpenTelemetry is set up."""
+
 _DESCRIPTION = """
 A For-You feed that learns while people scroll.
 
@@ -61,6 +64,7 @@ def create_app(
         version="1",
         redoc_url=None,
         generate_unique_id_function=_operation_id,
+        telemetry=_NO_TELEMETRY,
     )
     add_feed_route(app, service, settings)
     for router in (
