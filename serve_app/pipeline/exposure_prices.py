@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-from learners.key_sets import KeySet, numbered
+from learners.key_sets import first_of_each
 from messages.arrays import DoubleArray, IdArray
 from messages.identifiers import MISSING_KEY
 
@@ -32,7 +33,7 @@ class ExposurePrices:
         self._step = step
         self._max_price = max_price
         self._max_groups = max_groups
-        self._groups: IdArray = np.empty(0, dtype=np.uint64)  # rising
+        self._groups: IdArray = np.empty(0, dtype=np.uint64)
         self._rewards: DoubleArray = np.empty(0)
         self._prices: DoubleArray = np.empty(0)
 
@@ -50,80 +51,94 @@ class ExposurePrices:
         worth: how much each of the n counts, float64 [n]; 1 where left out. A place's exposure is
         1 / log2(place + 1) (DCG's discount), the slate's adds up to 1.
         """
-        exposed, exposure = _shares(shown, 1 / np.log2(np.arange(len(shown)) + 2))
         worth = np.ones(len(available)) if worth is None else worth
-        supplied, supply = _shares(available, worth)
-        supply *= worth.sum() / max(len(worth), 1)
+        discounts, exposure_of_all = _discounts(len(shown))
         groups, rewards, prices = _moved(
-            (self._groups, self._rewards, self._prices),
-            (exposed, exposure),
-            (supplied, self._min_ratio * supply),
+            self._groups,
+            self._rewards,
+            self._prices,
+            available,
+            worth,
+            float(worth.sum()),
+            shown,
+            discounts,
+            exposure_of_all,
+            self._min_ratio,
             self._max_share,
             self._step,
             self._max_price,
         )
         if len(groups) > self._max_groups:
-            dearest = np.argsort(-(rewards + prices), kind="stable")[: self._max_groups]
-            kept = np.sort(dearest)
+            kept = np.lexsort((groups, -(rewards + prices)))[: self._max_groups]
             groups, rewards, prices = groups[kept], rewards[kept], prices[kept]
         self._groups, self._rewards, self._prices = groups, rewards, prices
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _moved(kept: Any, exposed: Any, wanted: Any, high: Any, step: Any, highest: Any) -> Any:
-    """Return groups, rewards and prices after one slate, those groups alone that have either, rising.
+@lru_cache(maxsize=64)
+def _discounts(count: int) -> tuple[DoubleArray, float]:
+    """Return what each place of a slate is seen, float64 [count], and the sum of it."""
+    discounts = 1 / np.log2(np.arange(count) + 2)
+    return discounts, float(discounts.sum())
 
-    kept: groups, rewards and prices so far. exposed: groups and what each got; wanted: groups and the least
-    that each is to get; groups rising in each.
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _moved(
+    groups: Any,
+    rewards: Any,
+    prices: Any,
+    available: Any,
+    worth: Any,
+    worth_of_all: Any,
+    shown: Any,
+    exposure: Any,
+    exposure_of_all: Any,
+    min_ratio: Any,
+    high: Any,
+    step: Any,
+    highest: Any,
+) -> Any:
+    """Return groups, rewards and prices after one slate, those groups alone that have either.
+
+    Contents of no group count in the whole alone. worth, exposure: of each content available and shown.
     """
-    groups, rewards, prices = kept
-    got_groups, got = exposed
-    low_groups, low = wanted
-    size = len(groups) + len(got_groups) + len(low_groups)
-    new_groups, num = np.empty(size, dtype=np.uint64), 0
-    new_rewards, new_prices = np.empty(size), np.empty(size)
-    at, at_got, at_low = 0, 0, 0
-    for _ in range(size):
-        group, found = np.uint64(0), False
-        if at < len(groups):
-            group, found = groups[at], True
-        if at_got < len(got_groups) and (not found or got_groups[at_got] < group):
-            group, found = got_groups[at_got], True
-        if at_low < len(low_groups) and (not found or low_groups[at_low] < group):
-            group, found = low_groups[at_low], True
-        if not found:
-            break
-        reward = price = exposure = least = 0.0
-        if at < len(groups) and groups[at] == group:
-            reward, price = rewards[at], prices[at]
-            at += 1
-        if at_got < len(got_groups) and got_groups[at_got] == group:
-            exposure = got[at_got]
-            at_got += 1
-        if at_low < len(low_groups) and low_groups[at_low] == group:
-            least = low[at_low]
-            at_low += 1
-        reward = min(max(reward + step * (least - exposure), 0.0), highest)
-        price = min(max(price + step * (exposure - high), 0.0), highest)
+    keys = np.concatenate((groups, available, shown))
+    numbers = np.empty(len(keys), dtype=np.int64)
+    firsts = first_of_each(keys, numbers, 0)
+    supplied, exposed = np.zeros(len(firsts)), np.zeros(len(firsts))
+    for index in range(len(available)):
+        supplied[numbers[len(groups) + index]] += worth[index]
+    for index in range(len(shown)):
+        exposed[numbers[len(groups) + len(available) + index]] += exposure[index]
+    mean_worth = worth_of_all / max(len(available), 1)
+    new_groups, num = np.empty(len(firsts), dtype=np.uint64), 0
+    new_rewards, new_prices = np.empty(len(firsts)), np.empty(len(firsts))
+    for number, first in enumerate(firsts):
+        if keys[first] == MISSING_KEY:
+            continue
+        reward = price = 0.0
+        if number < len(groups):  # they come first, each once
+            reward, price = rewards[number], prices[number]
+        got = exposed[number] / max(exposure_of_all, 1e-12)
+        low = min_ratio * (supplied[number] / max(worth_of_all, 1e-12) * mean_worth)
+        reward = min(max(reward + step * (low - got), 0.0), highest)
+        price = min(max(price + step * (got - high), 0.0), highest)
         if reward > 0 or price > 0:
-            new_groups[num], new_rewards[num], new_prices[num] = group, reward, price
+            new_groups[num], new_rewards[num], new_prices[num] = keys[first], reward, price
             num += 1
     return new_groups[:num], new_rewards[:num], new_prices[:num]
 
 
-def _shares(groups: IdArray, weights: DoubleArray) -> tuple[IdArray, DoubleArray]:
-    """Sum weights by group, as shares of all; contents of no group count in the whole alone."""
-    numbers, firsts = numbered(groups)
-    known = groups[firsts]
-    sums = np.bincount(numbers, weights=weights, minlength=len(known)) / max(float(weights.sum()), 1e-12)
-    rising = np.argsort(known)
-    rising = rising[known[rising] != MISSING_KEY]
-    return known[rising], sums[rising]
-
-
 def looked_up(keys: IdArray, values: DoubleArray, wanted: IdArray, missing: float = 0.0) -> DoubleArray:
-    """Return the value of each wanted key, float64 [n], `missing` where there is none. keys: rising."""
-    if not len(keys):
-        return np.full(len(wanted), missing)
-    places = KeySet(keys).places(wanted)
-    return np.where(places < 0, missing, values[places])
+    """Return the value of each wanted key, float64 [n], `missing` where there is none. keys: each once."""
+    found = np.empty(len(wanted))
+    _look_up(keys, values, wanted, missing, found)
+    return found
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _look_up(keys: Any, values: Any, wanted: Any, missing: Any, found: Any) -> None:
+    numbers = np.empty(len(keys) + len(wanted), dtype=np.int64)
+    first_of_each(np.concatenate((keys, wanted)), numbers, 0)
+    for index in range(len(wanted)):
+        number = numbers[len(keys) + index]  # a key's number is its position, since each is there once
+        found[index] = values[number] if number < len(keys) else missing

@@ -190,8 +190,8 @@ def test_worth_is_engagement_over_the_usual_and_fades_within_hours() -> None:
     categories = np.array([7, 3, 5], dtype=np.uint64)
 
     found, worth = category_worth(categories, counters, now=0.0)
-    assert found.tolist() == [3, 5, 7]
-    assert worth == pytest.approx([0.8, 1.0, 1.6], rel=0.01)
+    assert found.tolist() == [7, 3, 5]
+    assert worth == pytest.approx([1.6, 0.8, 1.0], rel=0.01)
     _, later = category_worth(categories, counters, now=24 * 3_600.0)
     assert later == pytest.approx([1.0, 1.0, 1.0], abs=0.01)
 
