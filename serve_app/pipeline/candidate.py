@@ -117,6 +117,12 @@ class ScoredCandidates:
     def __len__(self) -> int:
         return len(self.candidates)
 
+    def with_scores(self, scores: DoubleArray) -> ScoredCandidates:
+        """Return the same with other scores, float64 [n]."""
+        return ScoredCandidates(
+            self.candidates, self.contents, self.counters, self.features, self.probabilities, scores
+        )
+
     def take(self, which: IntArray, contents: ContentColumns | None = None) -> ScoredCandidates:
         """Return some of them. contents: their facts where those are known better, by name."""
         return ScoredCandidates(

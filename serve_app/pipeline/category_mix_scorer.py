@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
-from learners.key_sets import numbered
+from learners.key_sets import first_of_each
 from messages.identifiers import MISSING_KEY
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import ScoredCandidates
@@ -43,19 +44,40 @@ class CategoryMixScorer:
     def score(self, request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
         settings, contents = self._settings, self._replica.state.contents
         rows = contents.find(request.served[-settings.window :])
-        shown = contents.category_keys[rows[rows >= 0]]
-        if 2 * len(shown) < settings.window:
-            return scored
-        numbers, firsts = numbered(shown)
-        categories = shown[firsts]
-        counts = np.bincount(numbers)
-        excess = np.clip((counts / len(shown) - settings.max_share) / (1 - settings.max_share), 0.0, None)
-        excess[categories == MISSING_KEY] = 0.0
-        if not excess.any():
-            return scored
         losses = np.zeros(len(scored))
-        for category, lost in zip(categories[excess > 0], excess[excess > 0], strict=True):
-            losses[scored.contents.category_keys == category] = lost
-        return replace(
-            scored, scores=scored.scores - settings.strength * deviation_of(scored.scores) * losses
-        )
+        if not _put_losses(
+            contents.category_keys,
+            rows,
+            settings.window,
+            settings.max_share,
+            scored.contents.category_keys,
+            losses,
+        ):
+            return scored
+        return scored.with_scores(scored.scores - settings.strength * deviation_of(scored.scores) * losses)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _put_losses(
+    category_keys: Any, rows: Any, window: Any, max_share: Any, categories: Any, losses: Any
+) -> Any:
+    """Write how far the share of each content's category is above the highest, as a part of what it could be;
+    say whether any is. category_keys: by row. rows: of what was shown last, -1 for what has left."""
+    shown = category_keys[rows[rows >= 0]]
+    if 2 * len(shown) < window:
+        return False
+    numbers = np.empty(len(shown), dtype=np.int64)
+    firsts = first_of_each(shown, numbers, 0)
+    counts = np.zeros(len(firsts), dtype=np.int64)
+    for number in numbers:
+        counts[number] += 1
+    exceeded = False
+    for number in range(len(firsts)):
+        category = shown[firsts[number]]
+        excess = (counts[number] / len(shown) - max_share) / (1 - max_share)
+        if excess > 0 and category != MISSING_KEY:
+            exceeded = True
+            for index in range(len(categories)):
+                if categories[index] == category:
+                    losses[index] = excess
+    return exceeded

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
-from learners.key_sets import numbered
+from learners.key_sets import first_of_each
 from messages.arrays import DoubleArray, IdArray
 from messages.identifiers import MISSING_KEY
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.ranking_request import RankingRequest
-from serve_app.pipeline.top_score_selector import by_falling_score
 
 
 class CreatorDecaySettings(BaseModel):
@@ -41,25 +39,41 @@ class CreatorDecayScorer:
 
     def score(self, _request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
         creators = scored.candidates.creator_keys
-        return replace(scored, scores=faded_scores(scored.scores, creators, self._decay, self._floor))
+        return scored.with_scores(faded_scores(scored.scores, creators, self._decay, self._floor))
 
 
 def faded_scores(scores: DoubleArray, creators: IdArray, decay: float, floor: float) -> DoubleArray:
     """Return what the scorer makes of scores, float64 [n]. creators: uint64 [n], their keys."""
-    numbers, firsts = numbered(creators)
     faded = scores.copy()
-    _let_fade(by_falling_score(scores), numbers, creators[firsts] != MISSING_KEY, decay, floor, faded)
+    _let_fade(creators, decay, floor, faded)
     return faded
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _let_fade(order: Any, creators: Any, known: Any, decay: Any, floor: Any, scores: Any) -> None:
-    """Multiply each score above zero, the best first, by what is left for its creator. creators: int64 [n],
-    numbers from 0. known: bool [u], by number. scores: float64 [n], in place."""
-    left = np.ones(len(known))
-    for index in order:
-        creator = creators[index]
-        if known[creator]:
-            if scores[index] > 0:
-                scores[index] *= (1 - floor) * left[creator] + floor
-            left[creator] *= decay
+def _let_fade(creators: Any, decay: Any, floor: Any, scores: Any) -> None:
+    """Multiply each score above zero by what is left for its creator, whose contents go best first, ties in
+    order. Only contents of one creator are put in order, and most have a few. scores: float64 [n], in place.
+    """
+    numbers = np.empty(len(creators), dtype=np.int64)
+    firsts = first_of_each(creators, numbers, 0)
+    best = np.full(len(firsts), -1, dtype=np.int64)  # of each creator
+    after = np.full(len(creators), -1, dtype=np.int64)  # the next best of the same
+    for index, number in enumerate(numbers):
+        if not scores[index] > 0:  # nor is NaN: stays as it is, and makes nothing after it count less
+            continue
+        before, there = -1, best[number]
+        while there >= 0 and scores[there] >= scores[index]:
+            before, there = there, after[there]
+        after[index] = there
+        if before < 0:
+            best[number] = index
+        else:
+            after[before] = index
+    for number in range(len(firsts)):
+        if creators[firsts[number]] == MISSING_KEY:
+            continue
+        left, index = 1.0, best[number]
+        while index >= 0:
+            scores[index] *= (1 - floor) * left + floor
+            left *= decay
+            index = after[index]

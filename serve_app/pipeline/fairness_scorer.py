@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -73,7 +71,7 @@ class FairnessScorer:
         deviation = deviation_of(scored.scores)
         moves = self._categories.adjustments(scored.contents.category_keys)
         moves += self._creators.adjustments(scored.contents.creator_keys)
-        return replace(scored, scores=scored.scores + deviation * moves)
+        return scored.with_scores(scored.scores + deviation * moves)
 
     def observe(self, request: RankingRequest, considered: ScoredCandidates, shown: ScoredCandidates) -> None:
         table = self._replica.state.contents

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numba import njit
 
 from messages.arrays import DoubleArray
 from messages.examples import OUTPUTS
@@ -27,7 +28,7 @@ of it and one unit, see `learners/watch_time.py`), then the rates."""
 
 MAX_WEIGHT = 1_000.0
 _PRIOR_WATCHINGS = 20.0
-_WATCHINGS = [COUNTER_TOTAL_INDEX["views"], COUNTER_TOTAL_INDEX["skips"]]
+_VIEWS, _SKIPS = COUNTER_TOTAL_INDEX["views"], COUNTER_TOTAL_INDEX["skips"]
 
 
 class SignalWeightsError(ValueError):
@@ -77,7 +78,9 @@ class SignalWeights:
         rates = [name for name in counting if name in RATE_SIGNALS]
         self._head_columns = np.array([OUTPUTS.index(name) for name in heads], dtype=np.int64)
         self._head_weights = np.array([counting[name] for name in heads])
-        self._rate_columns = [COUNTER_TOTAL_INDEX[RATE_SIGNALS[name]] for name in rates]
+        self._rate_columns = np.array(
+            [COUNTER_TOTAL_INDEX[RATE_SIGNALS[name]] for name in rates], dtype=np.int64
+        )
         self._rate_weights = np.array([counting[name] for name in rates])
 
     @contextmanager
@@ -96,9 +99,27 @@ class SignalWeights:
         A rate is an answer's count over all watchings, held near 0 until there are some: count / (watchings
         + 20).
         """
-        scores: DoubleArray = scored.probabilities[:, self._head_columns] @ self._head_weights
-        if self._rate_columns:
-            totals = scored.counters.totals
-            watchings = totals[:, _WATCHINGS].sum(axis=1) + _PRIOR_WATCHINGS
-            scores = scores + totals[:, self._rate_columns] / watchings[:, None] @ self._rate_weights
+        scores = np.zeros(len(scored))
+        _add_heads(scored.probabilities, self._head_columns, self._head_weights, scores)
+        if len(self._rate_columns):
+            _add_rates(scored.counters.totals, self._rate_columns, self._rate_weights, scores)
         return scores
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _add_heads(probabilities: Any, columns: Any, weights: Any, scores: Any) -> None:
+    for index in range(len(scores)):
+        score = 0.0
+        for place in range(len(columns)):
+            score += weights[place] * probabilities[index, columns[place]]
+        scores[index] += score
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _add_rates(totals: Any, columns: Any, weights: Any, scores: Any) -> None:
+    for index in range(len(scores)):
+        watchings = totals[index, _VIEWS] + totals[index, _SKIPS] + _PRIOR_WATCHINGS
+        score = 0.0
+        for place in range(len(columns)):
+            score += weights[place] * (totals[index, columns[place]] / watchings)
+        scores[index] += score

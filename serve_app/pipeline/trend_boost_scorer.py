@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,8 +47,10 @@ class TrendBoostScorer:
         counters = scored.counters
         trend = share_of_new(counters.decayed, counters.times, request.now)
         if self._forecaster is not None:
-            trend = np.maximum(trend, self._forecaster.factors(scored.candidates.content_keys))
-        return replace(scored, scores=scored.scores * (1 + self._beta * trend * (scored.scores > 0)))
+            self._forecaster.raise_to_factors(scored.candidates.content_keys, trend)
+        boosted = scored.scores.copy()
+        _boost(boosted, trend, self._beta)
+        return scored.with_scores(boosted)
 
     def observe(
         self, request: RankingRequest, _considered: ScoredCandidates, _shown: ScoredCandidates
@@ -71,11 +72,20 @@ def share_of_new(decayed: DoubleArray, times: DoubleArray, now: float) -> Double
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _put_share_of_new(decayed: Any, times: Any, now: Any, share: Any) -> None:
     for row in range(len(share)):
-        elapsed = max(now - times[row], 0.0)
-        lately = decayed[row, 0, _ENGAGED] * 2.0 ** (-elapsed / _SHORTEST)
-        before = decayed[row, -1, _ENGAGED] * 2.0 ** (-elapsed / _LONGEST)
+        lately, before = decayed[row, 0, _ENGAGED], decayed[row, -1, _ENGAGED]
+        if lately != 0 or before != 0:  # with most it is none
+            elapsed = max(now - times[row], 0.0)
+            lately *= 2.0 ** (-elapsed / _SHORTEST)
+            before *= 2.0 ** (-elapsed / _LONGEST)
         # A decayed sum of a steady stream is its rate * half-life / ln 2: so this ratio is 1 for a steady one
         # and longest / shortest for one that began just now.
         ratio = (lately + _PRIOR_ENGAGEMENTS * _SHORTEST / _LONGEST) / _SHORTEST
         ratio /= (before + _PRIOR_ENGAGEMENTS) / _LONGEST
         share[row] = min(max((ratio - 1) / (_LONGEST / _SHORTEST - 1), 0.0), 1.0)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _boost(scores: Any, trend: Any, beta: Any) -> None:
+    for index in range(len(scores)):
+        if scores[index] > 0:
+            scores[index] *= 1 + beta * trend[index]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import numpy as np
+from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
+from learners.key_sets import KeySet
 from messages.arrays import DoubleArray, IdArray
 from messages.updates import COUNTER_TOTAL_INDEX
 from serve_app.model_replica import ModelReplica
@@ -43,15 +46,19 @@ class TrendForecaster:
         self._views: dict[int, int] = {}
         self._rates: dict[int, deque[float]] = {}  # views in each interval, the newest last
         self._last_look = -np.inf
-        self._keys: IdArray = np.empty(0, dtype=np.uint64)
+        self._keys = KeySet(np.empty(0, dtype=np.uint64))
         self._factors: DoubleArray = np.empty(0)
 
     def factors(self, keys: IdArray) -> DoubleArray:
         """Return the factor of each content, float64 [n], 0 where there is no forecast."""
-        if not len(self._keys):
-            return np.zeros(len(keys))
-        places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        return np.where(self._keys[places] == keys, self._factors[places], 0.0)
+        factors = np.zeros(len(keys))
+        self.raise_to_factors(keys, factors)
+        return factors
+
+    def raise_to_factors(self, keys: IdArray, trend: DoubleArray) -> None:
+        """Make each content's trend its factor where that is more; float64 [n], in place."""
+        if len(self._keys):
+            _raise_to(trend, self._keys.places(keys), self._factors)
 
     def look(self, now: float) -> bool:
         """Renew the forecasts where an interval is over at `now`, epoch seconds; say whether."""
@@ -75,7 +82,7 @@ class TrendForecaster:
 
     def _forecast(self) -> None:
         followed = sorted(key for key, rates in self._rates.items() if len(rates) > 1)
-        self._keys = np.array(followed, dtype=np.uint64)
+        self._keys = KeySet(np.array(followed, dtype=np.uint64))
         if not followed:
             self._factors = np.empty(0)
             return
@@ -90,3 +97,10 @@ class TrendForecaster:
         present = series[:, -min(longest, self._settings.horizon) :].mean(axis=1)
         growth = (forecast(series, self._settings.horizon) + _PRIOR_VIEWS) / (present + _PRIOR_VIEWS)
         self._factors = np.clip(growth - 1, 0.0, 1.0)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _raise_to(trend: Any, places: Any, factors: Any) -> None:
+    for index, place in enumerate(places):
+        if place >= 0:
+            trend[index] = max(trend[index], factors[place])

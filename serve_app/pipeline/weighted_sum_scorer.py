@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -55,7 +54,7 @@ class WeightedSumScorer:
         self._weights = weights or SignalWeights(settings.head_weights)
 
     def score(self, _request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
-        return replace(scored, scores=self._weights.score(scored))
+        return scored.with_scores(self._weights.score(scored))
 
     def signals(self, scored: ScoredCandidates) -> dict[str, DoubleArray]:
         """Return signal -> weight * value, float64 [n], of those that count; their sum is the score."""
