@@ -72,9 +72,9 @@ def _put_losses(
     for number in numbers:
         counts[number] += 1
     exceeded = False
-    for number in range(len(firsts)):
-        category = shown[firsts[number]]
-        excess = (counts[number] / len(shown) - max_share) / (1 - max_share)
+    for place in range(len(firsts)):
+        category = shown[firsts[place]]
+        excess = (counts[place] / len(shown) - max_share) / (1 - max_share)
         if excess > 0 and category != MISSING_KEY:
             exceeded = True
             for index in range(len(categories)):

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from learners.key_sets import numbered
 from messages.arrays import BoolArray, IdArray, IntArray
 from messages.identifiers import MISSING_KEY
 
-_OPEN, _LEFT, _LIMIT = 0, 1, 2
+_OPEN, _TAKEN, _LIMIT = 0, 1, 2
 
 
 class CreatorCap:
@@ -23,14 +22,11 @@ class CreatorCap:
 
     def __init__(self, creator_keys: IdArray, limit: int) -> None:
         count = len(creator_keys)
-        creators, firsts = numbered(creator_keys)
-        creators[creator_keys == MISSING_KEY] = -1
         self._state = (
-            np.zeros(count, dtype=np.bool_),
+            creator_keys,
             np.ones(count, dtype=np.bool_),
-            creators,
-            np.zeros(len(firsts), dtype=np.int64),
-            np.array([count, count, limit], dtype=np.int64),
+            np.empty(count, dtype=np.int64),
+            np.array([count, 0, limit], dtype=np.int64),
         )
 
     @property
@@ -40,7 +36,7 @@ class CreatorCap:
 
     @property
     def num_open(self) -> int:
-        return int(self._state[4][_OPEN])
+        return int(self._state[3][_OPEN])
 
     def first_open(self, order: IntArray) -> int:
         """Return the first open position in `order`, -1 where it holds none."""
@@ -66,28 +62,32 @@ def _first_open(is_open: Any, order: Any) -> Any:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _place(state: Any, position: Any) -> None:
-    placed, is_open, creators, counts, numbers = state
-    placed[position] = True
+    creators, is_open, taken, numbers = state
+    taken[numbers[_TAKEN]] = position
+    numbers[_TAKEN] += 1
     is_open[position] = False
     numbers[_OPEN] -= 1
-    numbers[_LEFT] -= 1
     creator = creators[position]
-    if numbers[_LIMIT] > 0 and creator >= 0:
-        counts[creator] += 1
-        if counts[creator] >= numbers[_LIMIT]:
+    if numbers[_LIMIT] > 0 and creator != MISSING_KEY:
+        count = 0  # among what is placed, which is little: no need to number all creators
+        for index in range(numbers[_TAKEN]):
+            count += creators[taken[index]] == creator
+        if count >= numbers[_LIMIT]:
             for other in range(len(creators)):
                 if creators[other] == creator and is_open[other]:
                     is_open[other] = False
                     numbers[_OPEN] -= 1
-    if numbers[_OPEN] == 0 and numbers[_LEFT] > 0:
-        is_open[:] = ~placed
-        numbers[_OPEN] = numbers[_LEFT]
+    if numbers[_OPEN] == 0 and numbers[_TAKEN] < len(creators):
+        is_open[:] = True
+        for index in range(numbers[_TAKEN]):
+            is_open[taken[index]] = False
+        numbers[_OPEN] = len(creators) - numbers[_TAKEN]
         numbers[_LIMIT] = 0
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _follow(state: Any, order: Any, places: Any, num_open: Any) -> Any:
-    is_open, numbers = state[1], state[4]
+    is_open, numbers = state[1], state[3]
     for place in range(len(places)):
         position = _first_open(is_open, order)
         if position < 0:

@@ -69,10 +69,10 @@ def _let_fade(creators: Any, decay: Any, floor: Any, scores: Any) -> None:
             best[number] = index
         else:
             after[before] = index
-    for number in range(len(firsts)):
-        if creators[firsts[number]] == MISSING_KEY:
+    for creator in range(len(firsts)):
+        if creators[firsts[creator]] == MISSING_KEY:
             continue
-        left, index = 1.0, best[number]
+        left, index = 1.0, best[creator]
         while index >= 0:
             scores[index] *= (1 - floor) * left + floor
             left *= decay

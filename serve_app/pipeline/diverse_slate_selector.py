@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from learners.key_sets import numbered
-from messages.arrays import IdArray, IntArray
-from messages.identifiers import MISSING_KEY
+from messages.arrays import IntArray
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.greedy_slate import greedy_slate
@@ -60,22 +58,17 @@ class DiverseSlateSelector:
         """Return positions in the window, int64 [count], in the order in which they are worth placing."""
         quality = self._settings.quality
         scores = scored.scores[window]
-        rewards = quality * (scores - scores.mean()) / (deviation_of(scores) + 1e-12)
+        rewards = quality * (scores - scores.sum() / len(scores)) / (deviation_of(scores) + 1e-12)
+        index = self._replica.state.index
         return greedy_slate(
             rewards,
-            self._replica.state.index.vectors(scored.candidates.rows[window])[:, :-1],
-            _groups_of(scored.candidates.creator_keys[window]),
-            _groups_of(scored.contents.category_keys[window]),
+            index.vectors(scored.candidates.rows[window]),
+            index.dimension - 1,  # the last is the bias, which makes nothing alike
+            scored.candidates.creator_keys[window],
+            scored.contents.category_keys[window],
             same_category=self._settings.same_category,
             variety=1 - quality,
             repeat_cost=quality * self._settings.repeat_cost,
             max_per_creator=self._max_per_creator,
             count=count,
         )
-
-
-def _groups_of(keys: IdArray) -> IntArray:
-    """Return a number from 0 for each different key, -1 for MISSING_KEY, int64 [w]."""
-    numbers, _ = numbered(keys)
-    numbers[keys == MISSING_KEY] = -1
-    return numbers

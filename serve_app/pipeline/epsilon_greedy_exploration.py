@@ -49,7 +49,7 @@ class EpsilonGreedyExploration:
             self._follow(cap, scored, order, places[start + 1 : end], num_open[start + 1 : end])
             if end < count:
                 num_open[end] = cap.num_open
-                places[end] = request.generator.choice(np.flatnonzero(cap.open))
+                places[end] = np.flatnonzero(cap.open)[request.generator.integers(cap.num_open)]
                 explored[end] = places[end] != _greedy(cap, scored, order)
                 cap.place(places[end])
         propensities = (1 - self._epsilon) * ~explored + self._epsilon / num_open

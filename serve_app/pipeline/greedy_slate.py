@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from messages.arrays import DoubleArray, FloatArray, IntArray
+from learners.key_sets import first_of_each
+from messages.arrays import DoubleArray, FloatArray, IdArray, IntArray
+from messages.identifiers import MISSING_KEY
 
 _SMALLEST_GAIN = 1e-9
 
@@ -15,8 +17,9 @@ _SMALLEST_GAIN = 1e-9
 def greedy_slate(
     rewards: DoubleArray,
     vectors: FloatArray,
-    creators: IntArray,
-    categories: IntArray,
+    num_axes: int,
+    creators: IdArray,
+    categories: IdArray,
     *,
     same_category: float,
     variety: float,
@@ -27,18 +30,19 @@ def greedy_slate(
     """Compose a slate: at each place what adds most to sum of rewards + variety * log det of likenesses
     - repeat_cost * pairs of one category.
 
-    rewards: float64 [w]. vectors: float32 [w, d], of any length. creators, categories: int64 [w], numbers
-    from 0, -1 for none known. Likeness of two contents: (1 - same_category) * cosine, and same_category more
-    where they are of one category; of a content and itself 1. A creator at the cap (0 for none) waits until
-    nobody else has anything left. Returns positions, int64 [count], count <= w, in the order of choice.
+    rewards: float64 [w]. vectors: float32 [w, d], of any length, of which the first `num_axes` columns are
+    compared. creators, categories: keys, uint64 [w], MISSING_KEY for none known. Likeness of two contents:
+    (1 - same_category) * cosine, and same_category more where they are of one category; of a content and
+    itself 1. variety, repeat_cost: at least 0. A creator at the cap (0 for none) waits until nobody else has
+    anything left. Returns positions, int64 [count], count <= w, in the order of choice.
     Incremental Cholesky (Chen et al., NeurIPS 2018, arXiv 1709.05135): O(count * w * (count + d)), since only
     what is placed is compared with the others.
     """
     placed: IntArray = _compose(
-        np.ascontiguousarray(rewards, dtype=np.float64),
-        _unit_columns(np.require(vectors, dtype=np.float32, requirements=("C", "A", "W"))),
-        np.ascontiguousarray(creators, dtype=np.int64),
-        np.ascontiguousarray(categories, dtype=np.int64),
+        rewards,
+        _unit_columns(vectors, num_axes),
+        _groups_of(creators),
+        _groups_of(categories),
         same_category,
         variety,
         repeat_cost,
@@ -49,15 +53,26 @@ def greedy_slate(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _unit_columns(vectors: Any) -> Any:
+def _groups_of(keys: Any) -> Any:
+    """Return a number from 0 for each different key, -1 for MISSING_KEY, int64 [w]."""
+    numbers = np.empty(len(keys), dtype=np.int64)
+    first_of_each(keys, numbers, 0)
+    for index in range(len(keys)):
+        if keys[index] == MISSING_KEY:
+            numbers[index] = -1
+    return numbers
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _unit_columns(vectors: Any, num_axes: Any) -> Any:
     """Return vectors of length one as columns, float32 [d, w], which the comparisons walk along."""
-    columns = np.empty((vectors.shape[1], len(vectors)), dtype=np.float32)
+    columns = np.empty((num_axes, len(vectors)), dtype=np.float32)
     for index in range(len(vectors)):
         squares = np.float32(0)
-        for axis in range(vectors.shape[1]):
+        for axis in range(num_axes):
             squares += vectors[index, axis] * vectors[index, axis]
         length = np.sqrt(squares) + np.float32(1e-12)
-        for axis in range(vectors.shape[1]):
+        for axis in range(num_axes):
             columns[axis, index] = vectors[index, axis] / length
     return columns
 
@@ -76,6 +91,7 @@ def _compose(
 ) -> Any:
     size = len(rewards)
     cosines = np.empty(size, dtype=np.float32)
+    shared = np.empty(size)  # of each content with the one placed last
     gains = np.ones(size)  # the part of each content that what is placed does not say already
     factors = np.zeros((count, size))
     free = np.ones(size, dtype=np.bool_)
@@ -90,9 +106,10 @@ def _compose(
                 creator = creators[index]
                 if not free[index] or (capped and creator >= 0 and shown[creator] >= max_per_creator):
                     continue
-                worth = rewards[index] + variety * np.log(max(gains[index], _SMALLEST_GAIN))
-                if categories[index] >= 0:
-                    worth -= repeat_cost * repeated[categories[index]]
+                cost = repeat_cost * repeated[categories[index]] if categories[index] >= 0 else 0.0
+                if best >= 0 and rewards[index] - cost <= most:
+                    continue  # a gain is 1 at most and its logarithm 0: this one needs no working out
+                worth = rewards[index] + variety * np.log(max(gains[index], _SMALLEST_GAIN)) - cost
                 if best < 0 or worth > most:
                     best, most = index, worth
             if best < 0:
@@ -109,13 +126,15 @@ def _compose(
             for index in range(size):
                 cosines[index] += columns[axis, best] * columns[axis, index]
         for index in range(size):
-            shared = (1 - same_category) * cosines[index]
+            shared[index] = (1 - same_category) * cosines[index]
             if categories[index] >= 0 and categories[index] == categories[best]:
-                shared += same_category
-            if index == best:
-                shared = 1.0
-            for before in range(place):
-                shared -= factors[before, best] * factors[before, index]
-            factors[place, index] = shared / pivot
+                shared[index] += same_category
+        shared[best] = 1.0
+        for before in range(place):
+            factor = factors[before, best]
+            for index in range(size):
+                shared[index] -= factor * factors[before, index]
+        for index in range(size):
+            factors[place, index] = shared[index] / pivot
             gains[index] -= factors[place, index] ** 2
     return placed
