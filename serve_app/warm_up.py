@@ -25,10 +25,16 @@ from serve_app.pipeline.served_model import LearnedModel
 _NOW = 1.0e9
 
 
-class _Stored:
-    """Somebody who was shown one content."""
+def _state() -> bytes:
+    state = UserState.empty("warm-up")
+    state.apply({"event_type": "view", "content_id": "c0", "watch_duration": 9.0}, _NOW, None)
+    return state.to_bytes()
 
-    state = UserState.empty("warm-up").to_bytes()
+
+class _Stored:
+    """Somebody who watched one content and was shown another."""
+
+    state = _state()
     profile = None
     served = np.ones(1, dtype=np.uint64)
     rows: dict[str, dict[str, np.ndarray]] = {}  # noqa: RUF012 (nobody changes it)

@@ -34,8 +34,7 @@ class CollaborativeSource:
     def propose(self, request: RankingRequest) -> Proposal:
         predictions = self._table.predict(request.state)
         rows = self._replica.state.contents.find(predictions.keys)
-        wanted = np.flatnonzero(rows >= 0)
-        wanted = wanted[~request.has_seen(rows[wanted])]
+        wanted = np.flatnonzero((rows >= 0) & ~request.has_seen(rows))
         best = np.argsort(-predictions.ratings[wanted], kind="stable")[: self._num_candidates]
         chosen = wanted[best]
         return Proposal.of(rows[chosen], predictions.ratings[chosen] / LIKED)

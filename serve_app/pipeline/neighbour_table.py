@@ -7,24 +7,26 @@ traffic. Several replicas each know a sample of the active people, which is what
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
+from learners.key_sets import first_of_each
 from learners.user_state import UserState
 from messages.arrays import DoubleArray, FloatArray, IdArray, IntArray
-from messages.identifiers import MISSING_KEY, key_of
+from messages.identifiers import key_of
+from serve_app.growing_array import GrowingArray
+from serve_app.pipeline.neighbour_search import most_met, nearest, raised
+from serve_app.pipeline.rated_contents import RatedContents
 
 WATCHED, LIKED = 1.0, 2.0
 """Ratings: a skipped content 0, a watched one 1, one liked, saved or shared 2."""
 
 _DAMPING = 5.0
 """Ratings at the mean that a bias has beside its own: few ratings make no bias (Koren, KDD 2008, 2.1)."""
-
-_OVERLAP_DAMPING = 3.0
-"""Contents in common that similarity has to prove itself against (Herlocker et al., SIGIR 1999, 5.2)."""
 
 
 class NeighbourSettings(BaseModel):
@@ -53,13 +55,19 @@ class Ratings:
     @classmethod
     def of(cls, state: UserState, limit: int) -> Ratings:
         """Read ratings off a person's state, the last `limit` of them."""
-        rated = {key: WATCHED * viewed for key, viewed in state.engagements.items()}
-        rated |= dict.fromkeys(state.liked_contents, LIKED)
-        kept = list(rated.items())[-limit:]
-        return cls(
-            np.array([key for key, _ in kept], dtype=np.uint64),
-            np.array([value for _, value in kept], dtype=np.float32),
-        )
+        return cls(*_ratings(state.history, state.history_engaged, state.liked, limit))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _ratings(history: Any, viewed: Any, liked: Any, limit: Any) -> Any:
+    keys = np.concatenate((history, liked))
+    numbers = np.empty(len(keys), dtype=np.int64)
+    firsts = first_of_each(keys, numbers, 0)
+    values = np.empty(len(firsts), dtype=np.float32)
+    for index in range(len(keys)):
+        values[numbers[index]] = LIKED if index >= len(history) else WATCHED * viewed[index]
+    start = max(len(firsts) - limit, 0)
+    return keys[firsts[start:]], values[start:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +76,6 @@ class Predictions:
 
     keys: IdArray
     ratings: DoubleArray
-
-
-@dataclass(slots=True)
-class _Content:
-    total: float = 0.0
-    count: int = 0
-    raters: list[int] = field(default_factory=list)
-    """Slots, the newest last. May name people who have since forgotten the content: ratings are compared."""
 
 
 class NeighbourTable:
@@ -88,15 +88,17 @@ class NeighbourTable:
     def __init__(self, settings: NeighbourSettings) -> None:
         self._settings = settings
         self._slots: dict[int, int] = {}  # person -> slot, who asked last comes last
-        self._contents: dict[int, _Content] = {}
+        self._contents = RatedContents(settings.max_raters)
         shape = (settings.max_people, settings.max_ratings)
-        self._keys: IdArray = np.full(shape, MISSING_KEY, dtype=np.uint64)
+        self._keys: IdArray = np.zeros(shape, dtype=np.uint64)
+        self._rows: IntArray = np.zeros(shape, dtype=np.int64)  # of the same contents
         self._values: FloatArray = np.zeros(shape, dtype=np.float32)
         self._means: DoubleArray = np.zeros(settings.max_people)
         self._norms: DoubleArray = np.zeros(settings.max_people)
         self._counts: IntArray = np.zeros(settings.max_people, dtype=np.int64)
-        self._total = 0.0
-        self._num_ratings = 0
+        self._own_of_row = GrowingArray(np.float32, fill=-1)  # room for the searches
+        self._pull_of_row = GrowingArray(np.float64)
+        self._read: tuple[UserState, Ratings] | None = None
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -107,28 +109,23 @@ class NeighbourTable:
 
     def observe(self, state: UserState) -> None:
         """Take in what a person thinks now, in place of what they thought before."""
-        ratings = Ratings.of(state, self._settings.max_ratings)
+        ratings = self._ratings_of(state)
         if not len(ratings):
             return
         slot = self._slot_of(key_of(state.user_id))
-        count = len(ratings)
+        before, count = self._of_slot(slot), len(ratings)
         if (
-            count == self._counts[slot]
-            and (self._keys[slot, :count] == ratings.keys).all()
-            and (self._values[slot, :count] == ratings.values).all()
+            before.keys.tobytes() == ratings.keys.tobytes()
+            and before.values.tobytes() == ratings.values.tobytes()
         ):
             return
-        before, now = dict(self._of_slot(slot)), dict(_pairs(ratings))
-        for key, value in before.items():
-            if now.get(key) != value:
-                self._forget(key, value)
-        for key, value in now.items():
-            if before.get(key) != value:
-                self._rate(key, value, slot)
-        self._keys[slot, :count], self._keys[slot, count:] = ratings.keys, MISSING_KEY
-        self._values[slot, :count], self._values[slot, count:] = ratings.values, 0.0
-        self._means[slot] = ratings.values.mean()
-        self._norms[slot] = np.linalg.norm(ratings.values)
+        kept, kept_before = _unchanged(ratings.keys, ratings.values, before.keys, before.values)
+        self._contents.forget(before.keys[~kept_before], before.values[~kept_before])
+        self._contents.rate(ratings.keys[~kept], ratings.values[~kept], slot)
+        self._keys[slot, :count], self._values[slot, :count] = ratings.keys, ratings.values
+        self._rows[slot, :count] = self._contents.rows(ratings.keys)
+        self._means[slot] = ratings.values.sum() / count
+        self._norms[slot] = np.sqrt(ratings.values @ ratings.values)
         self._counts[slot] = count
 
     def predict(self, state: UserState) -> Predictions:
@@ -138,53 +135,37 @@ class NeighbourTable:
         w_n: neighbour n's share of the similarity of all k; m_n: their mean. A neighbour who does not know a
         content adds nothing, so what many of them rate weighs more.
         """
-        ratings = Ratings.of(state, self._settings.max_ratings)
-        slots, weights = self._neighbours(key_of(state.user_id), ratings)
-        keys = self._keys[slots]
-        known = keys != MISSING_KEY
-        deviations = (self._values[slots] - self._means[slots, None]) * weights[:, None]
-        contents, inverse = np.unique(keys[known], return_inverse=True)
-        pulls = np.bincount(inverse, weights=deviations[known], minlength=len(contents))
-        raised = pulls > 0
-        contents, pulls = contents[raised], pulls[raised]
-        mean = self._total / max(self._num_ratings, 1)
+        contents, ratings = self._contents, self._ratings_of(state)
+        slots, similarities = self._neighbours(key_of(state.user_id), ratings)
+        self._pull_of_row.reserve(contents.num_rows)
+        people = self._rows, self._values, self._counts, self._means
+        rows, pulls = raised(slots, similarities / similarities.sum(), people, self._pull_of_row.values)
+        keys, mean = contents.keys[rows], contents.mean
         own_bias = float((ratings.values - mean).sum()) / (len(ratings) + _DAMPING)
-        biases = np.array([self._bias(key, mean) for key in contents.tolist()])
-        return Predictions(contents, mean + own_bias + biases + pulls)
+        counts = contents.counts[rows]
+        biases = (contents.totals[rows] - mean * counts) / (counts + _DAMPING)
+        rising = np.argsort(keys)
+        return Predictions(keys[rising], (mean + own_bias + biases + pulls)[rising])
 
     def _neighbours(self, user_key: int, ratings: Ratings) -> tuple[IntArray, DoubleArray]:
-        """Return up to k slots and their weights, which add up to 1."""
-        met: list[int] = []
-        for key, value in _pairs(ratings):
-            if value > 0 and key in self._contents:
-                met += self._contents[key].raters
-        counts = np.bincount(np.array(met, dtype=np.int64))
+        """Return up to k slots, the most alike first, and their similarities, float64, above 0."""
+        rows = self._contents.rows(ratings.keys)
+        met = self._contents.raters(rows[(rows >= 0) & (ratings.values > 0)].tolist())
         own = self._slots.get(user_key, -1)
-        if 0 <= own < len(counts):
-            counts[own] = 0
-        slots = np.flatnonzero(counts)
-        if len(slots) > self._settings.max_compared:
-            most = np.argsort(-counts[slots], kind="stable")[: self._settings.max_compared]
-            slots = slots[most]
-        if not len(slots):
-            return slots, np.zeros(0)
-        order = np.argsort(ratings.keys)
-        own_keys, own_values = ratings.keys[order], ratings.values[order]
-        keys = self._keys[slots]
-        places = np.minimum(np.searchsorted(own_keys, keys), len(own_keys) - 1)
-        shared = own_keys[places] == keys
-        products = (own_values[places] * self._values[slots] * shared).sum(axis=1)
-        overlap = shared.sum(axis=1)
-        norms = self._norms[slots] * np.linalg.norm(ratings.values)
-        similarity = products / np.maximum(norms, 1e-12) * overlap / (overlap + _OVERLAP_DAMPING)
-        nearest = np.argsort(-similarity, kind="stable")[: self._settings.num_neighbours]
-        nearest = nearest[similarity[nearest] > 0]
-        weights = similarity[nearest]
-        return slots[nearest], weights / weights.sum() if len(weights) else weights
+        slots = most_met(met, own, len(self._slots), self._settings.max_compared)
+        self._own_of_row.reserve(self._contents.num_rows)
+        people = self._rows, self._values, self._counts, self._norms
+        found: tuple[IntArray, DoubleArray] = nearest(
+            slots, rows, ratings.values, people, self._own_of_row.values, self._settings.num_neighbours
+        )
+        return found
 
-    def _bias(self, key: int, mean: float) -> float:
-        content = self._contents[key]
-        return (content.total - mean * content.count) / (content.count + _DAMPING)
+    def _ratings_of(self, state: UserState) -> Ratings:
+        """Read a state once for the proposals and for the observer of one request, between which nothing
+        changes it."""
+        if self._read is None or self._read[0] is not state:
+            self._read = state, Ratings.of(state, self._settings.max_ratings)
+        return self._read[1]
 
     def _slot_of(self, user_key: int) -> int:
         """Make a person the newest and return their slot, where needed that of who asked longest ago."""
@@ -194,37 +175,26 @@ class NeighbourTable:
             if slot == self._settings.max_people:
                 oldest = next(iter(self._slots))
                 slot = self._slots.pop(oldest)
-                for key, value in self._of_slot(slot):
-                    self._forget(key, value)
+                ratings = self._of_slot(slot)
+                self._contents.forget(ratings.keys, ratings.values)
                 self._counts[slot] = 0
         self._slots[user_key] = slot
         return slot
 
-    def _of_slot(self, slot: int) -> Iterator[tuple[int, float]]:
-        count = int(self._counts[slot])
-        return _pairs(Ratings(self._keys[slot, :count], self._values[slot, :count]))
-
-    def _rate(self, key: int, value: float, slot: int) -> None:
-        content = self._contents.setdefault(key, _Content())
-        content.total += value
-        content.count += 1
-        self._total += value
-        self._num_ratings += 1
-        if slot in content.raters:
-            content.raters.remove(slot)
-        content.raters.append(slot)
-        if len(content.raters) > self._settings.max_raters:
-            del content.raters[0]
-
-    def _forget(self, key: int, value: float) -> None:
-        content = self._contents[key]
-        content.total -= value
-        content.count -= 1
-        self._total -= value
-        self._num_ratings -= 1
-        if content.count == 0:
-            del self._contents[key]
+    def _of_slot(self, slot: int) -> Ratings:
+        """Return what the table holds of a person, as views."""
+        count = self._counts[slot]
+        return Ratings(self._keys[slot, :count], self._values[slot, :count])
 
 
-def _pairs(ratings: Ratings) -> Iterator[tuple[int, float]]:
-    return zip(ratings.keys.tolist(), ratings.values.tolist(), strict=True)
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _unchanged(keys: Any, values: Any, keys_before: Any, values_before: Any) -> Any:
+    """Say which ratings were the same before, bool [n], and which of those before still are, bool [m]."""
+    kept, kept_before = np.zeros(len(keys), dtype=np.bool_), np.zeros(len(keys_before), dtype=np.bool_)
+    numbers = np.empty(len(keys) + len(keys_before), dtype=np.int64)
+    first_of_each(np.concatenate((keys_before, keys)), numbers, 0)
+    for index in range(len(keys)):
+        before = numbers[len(keys_before) + index]  # its position there, if it was there
+        if before < len(keys_before) and values_before[before] == values[index]:
+            kept[index] = kept_before[before] = True
+    return kept, kept_before

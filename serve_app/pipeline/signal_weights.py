@@ -99,27 +99,37 @@ class SignalWeights:
         A rate is an answer's count over all watchings, held near 0 until there are some: count / (watchings
         + 20).
         """
-        scores = np.zeros(len(scored))
-        _add_heads(scored.probabilities, self._head_columns, self._head_weights, scores)
-        if len(self._rate_columns):
-            _add_rates(scored.counters.totals, self._rate_columns, self._rate_weights, scores)
+        scores = np.empty(len(scored))
+        _put_sums(
+            scored.probabilities,
+            self._head_columns,
+            self._head_weights,
+            scored.counters.totals,
+            self._rate_columns,
+            self._rate_weights,
+            scores,
+        )
         return scores
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _add_heads(probabilities: Any, columns: Any, weights: Any, scores: Any) -> None:
+def _put_sums(
+    heads: Any,
+    head_columns: Any,
+    head_weights: Any,
+    totals: Any,
+    rate_columns: Any,
+    rate_weights: Any,
+    scores: Any,
+) -> None:
     for index in range(len(scores)):
         score = 0.0
-        for place in range(len(columns)):
-            score += weights[place] * probabilities[index, columns[place]]
-        scores[index] += score
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _add_rates(totals: Any, columns: Any, weights: Any, scores: Any) -> None:
-    for index in range(len(scores)):
-        watchings = totals[index, _VIEWS] + totals[index, _SKIPS] + _PRIOR_WATCHINGS
-        score = 0.0
-        for place in range(len(columns)):
-            score += weights[place] * (totals[index, columns[place]] / watchings)
-        scores[index] += score
+        for place in range(len(head_columns)):
+            score += head_weights[place] * heads[index, head_columns[place]]
+        if len(rate_columns):
+            watchings = totals[index, _VIEWS] + totals[index, _SKIPS] + _PRIOR_WATCHINGS
+            rates = 0.0
+            for place in range(len(rate_columns)):
+                rates += rate_weights[place] * (totals[index, rate_columns[place]] / watchings)
+            score += rates
+        scores[index] = score

@@ -57,8 +57,7 @@ class TrendForecaster:
 
     def raise_to_factors(self, keys: IdArray, trend: DoubleArray) -> None:
         """Make each content's trend its factor where that is more; float64 [n], in place."""
-        if len(self._keys):
-            _raise_to(trend, self._keys.places(keys), self._factors)
+        _raise_to(trend, self._keys.places(keys), self._factors)
 
     def look(self, now: float) -> bool:
         """Renew the forecasts where an interval is over at `now`, epoch seconds; say whether."""
