@@ -25,19 +25,19 @@ def category_worth(categories: IdArray, counters: CounterRows, now: float) -> tu
     categories: of n contents, uint64 [n]. counters: theirs; sums of the last hour or so are taken, so that a
     category which is liked again shows it soon. now: epoch seconds.
     """
-    fade = np.exp2(np.minimum(counters.times - now, 0.0) / HALF_LIVES[0])
-    different, watched, engaged = _watchings(categories, counters.decayed, fade)
-    usual = (engaged.sum() + _PRIOR_OF_ALL * ENGAGE_PRIOR) / (watched.sum() + _PRIOR_OF_ALL)
-    return different, (engaged / usual + _PRIOR_OF_EACH) / (watched + _PRIOR_OF_EACH)
+    found: tuple[IdArray, DoubleArray] = _worth(categories, counters.decayed, counters.times, now)
+    return found
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _watchings(categories: Any, decayed: Any, fade: Any) -> Any:
-    """Return each category, how much of it was watched lately, and how much of that engaged with."""
+def _worth(categories: Any, decayed: Any, times: Any, now: Any) -> Any:
     numbers = np.empty(len(categories), dtype=np.int64)
     firsts = first_of_each(categories, numbers, 0)
     watched, engaged = np.zeros(len(firsts)), np.zeros(len(firsts))
     for index, number in enumerate(numbers):
-        watched[number] += decayed[index, 0, _TERMINALS] * fade[index]
-        engaged[number] += decayed[index, 0, _ENGAGED] * fade[index]
-    return categories[firsts], watched, engaged
+        if decayed[index, 0, _TERMINALS] > 0 or decayed[index, 0, _ENGAGED] > 0:  # few of many are watched
+            fade = 2.0 ** (-max(now - times[index], 0.0) / HALF_LIVES[0])
+            watched[number] += decayed[index, 0, _TERMINALS] * fade
+            engaged[number] += decayed[index, 0, _ENGAGED] * fade
+    usual = (engaged.sum() + _PRIOR_OF_ALL * ENGAGE_PRIOR) / (watched.sum() + _PRIOR_OF_ALL)
+    return categories[firsts], (engaged / usual + _PRIOR_OF_EACH) / (watched + _PRIOR_OF_EACH)

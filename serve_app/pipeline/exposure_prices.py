@@ -59,7 +59,6 @@ class ExposurePrices:
             self._prices,
             available,
             worth,
-            float(worth.sum()),
             shown,
             discounts,
             exposure_of_all,
@@ -88,7 +87,6 @@ def _moved(
     prices: Any,
     available: Any,
     worth: Any,
-    worth_of_all: Any,
     shown: Any,
     exposure: Any,
     exposure_of_all: Any,
@@ -105,8 +103,10 @@ def _moved(
     numbers = np.empty(len(keys), dtype=np.int64)
     firsts = first_of_each(keys, numbers, 0)
     supplied, exposed = np.zeros(len(firsts)), np.zeros(len(firsts))
+    worth_of_all = 0.0
     for index in range(len(available)):
         supplied[numbers[len(groups) + index]] += worth[index]
+        worth_of_all += worth[index]
     for index in range(len(shown)):
         exposed[numbers[len(groups) + len(available) + index]] += exposure[index]
     mean_worth = worth_of_all / max(len(available), 1)

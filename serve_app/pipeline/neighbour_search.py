@@ -7,8 +7,53 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from messages.arrays import FloatArray
+
 _OVERLAP_DAMPING = 3.0
 """Contents in common that similarity has to prove itself against (Herlocker et al., SIGIR 1999, 5.2)."""
+
+
+_DAMPING = 5.0
+"""Ratings at the mean that a bias has beside its own: few ratings make no bias (Koren, KDD 2008, 2.1)."""
+
+
+def own_bias(ratings: FloatArray, mean: float) -> float:
+    """Return how far a person's ratings, float32 [n], lie from the mean of all."""
+    return float((ratings - mean).sum()) / (len(ratings) + _DAMPING)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def predictions(
+    own: Any,
+    met: Any,
+    max_compared: Any,
+    num_neighbours: Any,
+    people: Any,
+    contents: Any,
+    usual: Any,
+    room: Any,
+) -> Any:
+    """Return what the nearest of those who are met rate above their own means: row numbers of contents, int64
+    [n], and the ratings predicted, float64 [n].
+
+    own: the slot of the person who asks, row numbers of what they rate, -1 for unknown contents, and their
+    ratings. met: slots, int64 [m]. people: by slot, row numbers of what they rate, their ratings, how many,
+    their mean, and their norm. contents: by row number, the sum and the number of ratings; and the mean of
+    all. usual: what is predicted without neighbours. room: as `nearest` and `raised` need it.
+    """
+    own_slot, own_rows, own_values = own
+    rows, values, counts, means, norms = people
+    totals, num_ratings, mean = contents
+    own_of_row, pull_of_row = room
+    slots = most_met(met, own_slot, len(counts), max_compared)
+    slots, weights = nearest(
+        slots, own_rows, own_values, (rows, values, counts, norms), own_of_row, num_neighbours
+    )
+    found, pulls = raised(slots, weights / weights.sum(), (rows, values, counts, means), pull_of_row)
+    for index, row in enumerate(found):
+        bias = (totals[row] - mean * num_ratings[row]) / (num_ratings[row] + _DAMPING)
+        pulls[index] += usual + bias
+    return found, pulls
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -19,14 +19,11 @@ from learners.user_state import UserState
 from messages.arrays import DoubleArray, FloatArray, IdArray, IntArray
 from messages.identifiers import key_of
 from serve_app.growing_array import GrowingArray
-from serve_app.pipeline.neighbour_search import most_met, nearest, raised
+from serve_app.pipeline.neighbour_search import own_bias, predictions
 from serve_app.pipeline.rated_contents import RatedContents
 
 WATCHED, LIKED = 1.0, 2.0
 """Ratings: a skipped content 0, a watched one 1, one liked, saved or shared 2."""
-
-_DAMPING = 5.0
-"""Ratings at the mean that a bias has beside its own: few ratings make no bias (Koren, KDD 2008, 2.1)."""
 
 
 class NeighbourSettings(BaseModel):
@@ -72,7 +69,8 @@ def _ratings(history: Any, viewed: Any, liked: Any, limit: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What neighbours rate above their own means. keys: uint64 [n]. ratings: predicted, float64 [n]."""
+    """What neighbours rate above their own means. keys: uint64 [n], rising. ratings: predicted, float64
+    [n]."""
 
     keys: IdArray
     ratings: DoubleArray
@@ -136,29 +134,24 @@ class NeighbourTable:
         content adds nothing, so what many of them rate weighs more.
         """
         contents, ratings = self._contents, self._ratings_of(state)
-        slots, similarities = self._neighbours(key_of(state.user_id), ratings)
-        self._pull_of_row.reserve(contents.num_rows)
-        people = self._rows, self._values, self._counts, self._means
-        rows, pulls = raised(slots, similarities / similarities.sum(), people, self._pull_of_row.values)
-        keys, mean = contents.keys[rows], contents.mean
-        own_bias = float((ratings.values - mean).sum()) / (len(ratings) + _DAMPING)
-        counts = contents.counts[rows]
-        biases = (contents.totals[rows] - mean * counts) / (counts + _DAMPING)
-        rising = np.argsort(keys)
-        return Predictions(keys[rising], (mean + own_bias + biases + pulls)[rising])
-
-    def _neighbours(self, user_key: int, ratings: Ratings) -> tuple[IntArray, DoubleArray]:
-        """Return up to k slots, the most alike first, and their similarities, float64, above 0."""
-        rows = self._contents.rows(ratings.keys)
-        met = self._contents.raters(rows[(rows >= 0) & (ratings.values > 0)].tolist())
-        own = self._slots.get(user_key, -1)
-        slots = most_met(met, own, len(self._slots), self._settings.max_compared)
-        self._own_of_row.reserve(self._contents.num_rows)
-        people = self._rows, self._values, self._counts, self._norms
-        found: tuple[IntArray, DoubleArray] = nearest(
-            slots, rows, ratings.values, people, self._own_of_row.values, self._settings.num_neighbours
+        own_rows = contents.rows(ratings.keys)
+        met = contents.raters(own_rows[(own_rows >= 0) & (ratings.values > 0)].tolist())
+        mean, num_people = contents.mean, len(self._slots)
+        for room in (self._own_of_row, self._pull_of_row):
+            room.reserve(contents.num_rows)
+        rows, predicted = predictions(
+            (self._slots.get(key_of(state.user_id), -1), own_rows, ratings.values),
+            met,
+            self._settings.max_compared,
+            self._settings.num_neighbours,
+            (self._rows, self._values, self._counts[:num_people], self._means, self._norms),
+            (contents.totals, contents.counts, mean),
+            mean + own_bias(ratings.values, mean),
+            (self._own_of_row.values, self._pull_of_row.values),
         )
-        return found
+        keys = contents.keys[rows]
+        rising = np.argsort(keys)  # so that of equal ratings the same come first, whoever came before
+        return Predictions(keys[rising], predicted[rising])
 
     def _ratings_of(self, state: UserState) -> Ratings:
         """Read a state once for the proposals and for the observer of one request, between which nothing
