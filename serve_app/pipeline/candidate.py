@@ -41,6 +41,9 @@ class Proposal:
         )
 
 
+_NOTHING = Proposal.of(np.empty(0, dtype=np.int64))
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """The proposals of all sources behind each other; a content may stand there once for each source.
@@ -73,10 +76,12 @@ class Candidates:
     @classmethod
     def of(cls, proposals: Sequence[Proposal], content_keys: IdArray, creator_keys: IdArray) -> Candidates:
         """Stack proposals in the order of the sources. *_keys: of the content table, by row number."""
-        nothing = Proposal.of(np.empty(0, dtype=np.int64))
-        parts = [nothing, *proposals]
+        parts = [_NOTHING, *proposals]
         rows = np.concatenate([part.rows for part in parts])
-        codes = np.repeat(np.arange(len(proposals), dtype=np.uint8), [len(part) for part in proposals])
+        codes, end = np.empty(len(rows), dtype=np.uint8), 0
+        for code, part in enumerate(proposals):
+            start, end = end, end + len(part)
+            codes[start:end] = code
         return cls(
             rows=rows,
             content_keys=content_keys[rows],

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
-from messages.arrays import IntArray
+from messages.arrays import DoubleArray, IntArray
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.greedy_slate import greedy_slate
-from serve_app.pipeline.score_spread import deviation_of
+from serve_app.pipeline.score_spread import deviation
 from serve_app.pipeline.top_score_selector import SlateSettings, by_falling_score
 
 
@@ -45,20 +48,21 @@ class DiverseSlateSelector:
 
     def select(self, scored: ScoredCandidates, count: int) -> IntArray:
         order = by_falling_score(scored.scores)
-        window = order[: max(self._settings.window, count)]
-        window = window[np.isfinite(scored.scores[window])]
+        quality = self._settings.quality
+        window, rewards = _rewards(scored.scores, order[: max(self._settings.window, count)], quality)
         chosen = window[:0]
         if len(window):
-            chosen = window[self._compose(scored, window, min(count, len(window)))]
+            chosen = window[self._compose(scored, window, rewards, min(count, len(window)))]
         if len(chosen) < count:  # without an answer of the model they come last
             chosen = np.concatenate([chosen, order[~np.isin(order, chosen)]])
-        return chosen[:count]
+        best: IntArray = chosen[:count]
+        return best
 
-    def _compose(self, scored: ScoredCandidates, window: IntArray, count: int) -> IntArray:
+    def _compose(
+        self, scored: ScoredCandidates, window: IntArray, rewards: DoubleArray, count: int
+    ) -> IntArray:
         """Return positions in the window, int64 [count], in the order in which they are worth placing."""
         quality = self._settings.quality
-        scores = scored.scores[window]
-        rewards = quality * (scores - scores.sum() / len(scores)) / (deviation_of(scores) + 1e-12)
         index = self._replica.state.index
         return greedy_slate(
             rewards,
@@ -72,3 +76,13 @@ class DiverseSlateSelector:
             max_per_creator=self._max_per_creator,
             count=count,
         )
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _rewards(scores: Any, window: Any, quality: Any) -> Any:
+    """Return those in the window whose scores are finite, and their scores in the units of its spread."""
+    window = window[np.isfinite(scores[window])]
+    values = scores[window]
+    if len(values):
+        values = quality * (values - values.sum() / len(values)) / (deviation(values) + 1e-12)
+    return window, values

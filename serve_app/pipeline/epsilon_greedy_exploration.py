@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
 from messages.arrays import IntArray
@@ -52,8 +54,9 @@ class EpsilonGreedyExploration:
                 places[end] = np.flatnonzero(cap.open)[request.generator.integers(cap.num_open)]
                 explored[end] = places[end] != _greedy(cap, scored, order)
                 cap.place(places[end])
-        propensities = (1 - self._epsilon) * ~explored + self._epsilon / num_open
-        return Slate(places, propensities.astype(np.float32), explored)
+        propensities = np.empty(count, dtype=np.float32)
+        _put_propensities(self._epsilon, explored, num_open, propensities)
+        return Slate(places, propensities, explored)
 
     def _follow(
         self, cap: CreatorCap, scored: ScoredCandidates, order: IntArray, places: IntArray, num_open: IntArray
@@ -73,3 +76,10 @@ def _greedy(cap: CreatorCap, scored: ScoredCandidates, order: IntArray) -> int:
     """Return what the place would hold without a draw."""
     first = cap.first_open(order)
     return first if first >= 0 else cap.first_open(by_falling_score(scored.scores))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _put_propensities(epsilon: Any, explored: Any, num_open: Any, propensities: Any) -> None:
+    for place in range(len(propensities)):
+        greedily = 0.0 if explored[place] else 1 - epsilon
+        propensities[place] = greedily + epsilon / num_open[place]

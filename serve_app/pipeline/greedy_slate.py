@@ -40,9 +40,10 @@ def greedy_slate(
     """
     placed: IntArray = _compose(
         rewards,
-        _unit_columns(vectors, num_axes),
-        _groups_of(creators),
-        _groups_of(categories),
+        vectors,
+        num_axes,
+        creators,
+        categories,
         same_category,
         variety,
         repeat_cost,
@@ -80,9 +81,10 @@ def _unit_columns(vectors: Any, num_axes: Any) -> Any:
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _compose(
     rewards: Any,
-    columns: Any,
-    creators: Any,
-    categories: Any,
+    vectors: Any,
+    num_axes: Any,
+    creator_keys: Any,
+    category_keys: Any,
     same_category: Any,
     variety: Any,
     repeat_cost: Any,
@@ -90,6 +92,8 @@ def _compose(
     count: Any,
 ) -> Any:
     size = len(rewards)
+    columns = _unit_columns(vectors, num_axes)
+    creators, categories = _groups_of(creator_keys), _groups_of(category_keys)
     cosines = np.empty(size, dtype=np.float32)
     shared = np.empty(size)  # of each content with the one placed last
     gains = np.ones(size)  # the part of each content that what is placed does not say already

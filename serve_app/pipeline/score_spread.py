@@ -12,12 +12,12 @@ from messages.arrays import DoubleArray
 
 def deviation_of(scores: DoubleArray) -> float:
     """Return the standard deviation of the scores that are finite, 0 where none is. scores: float64 [n]."""
-    return float(_deviation(scores))
+    return float(deviation(scores))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _deviation(scores: Any) -> Any:
-    """Two passes, as numpy takes them, without the arrays between them."""
+def deviation(scores: Any) -> Any:
+    """Do the same inside a compiled step: two passes, as numpy takes them, without the arrays between."""
     count, total, squares = 0, 0.0, 0.0
     for score in scores:
         if np.isfinite(score):

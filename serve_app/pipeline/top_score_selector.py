@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
 from messages.arrays import DoubleArray, IntArray
 from serve_app.pipeline.candidate import ScoredCandidates
 from serve_app.pipeline.creator_cap import CreatorCap
+
+_SIGN, _LAST, _BYTE = np.uint64(1 << 63), np.uint64(2**64 - 1), np.uint64(255)
 
 
 class SlateSettings(BaseModel):
@@ -38,4 +43,33 @@ class TopScoreSelector:
 
 def by_falling_score(scores: DoubleArray) -> IntArray:
     """Return positions by falling score, NaN last, ties in order, int64 [n]."""
-    return np.argsort(-scores, kind="stable")
+    order: IntArray = _by_falling_score(scores)
+    return order
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _by_falling_score(scores: Any) -> Any:
+    """Radix sort, a byte at a time from the lowest: a third of the time of comparing, which the processor
+    guesses wrong half the time."""
+    bits = (0.0 - scores).view(np.uint64)  # 0 comes first, so that -0.0 ties with 0.0
+    counts = np.zeros((8, 256), dtype=np.int64)  # of each value of each byte
+    for index in range(len(bits)):
+        if np.isnan(scores[index]):
+            bits[index] = _LAST
+        elif bits[index] & _SIGN:  # numbers in the order of their bits: those below 0 turned around,
+            bits[index] = ~bits[index]
+        else:  # and put before the others
+            bits[index] |= _SIGN
+        for byte in range(8):
+            counts[byte, (bits[index] >> np.uint64(8 * byte)) & _BYTE] += 1
+    order, sorted_before = np.arange(len(bits)), np.empty(len(bits), dtype=np.int64)
+    for byte in range(8):
+        if counts[byte].max() == len(bits):
+            continue  # it is the same in all
+        order, sorted_before = sorted_before, order
+        places = np.cumsum(counts[byte]) - counts[byte]  # of the next of each value
+        for position in sorted_before:
+            value = (bits[position] >> np.uint64(8 * byte)) & _BYTE
+            order[places[value]] = position
+            places[value] += 1
+    return order

@@ -20,6 +20,7 @@ from serve_app.pipeline.creator_decay_scorer import faded_scores
 from serve_app.pipeline.exposure_prices import looked_up
 from serve_app.pipeline.score_spread import deviation_of
 from serve_app.pipeline.signal_weights import RATE_SIGNALS, SIGNALS, SignalWeights
+from serve_app.pipeline.top_score_selector import by_falling_score
 from serve_app.pipeline.trend_boost_scorer import share_of_new
 from tests.fakes import content, replica_of
 from tests.scored_candidates import candidates_of
@@ -69,6 +70,13 @@ def test_an_order_whose_creators_all_wait_fills_no_more_places() -> None:
     assert places[0] == 0
     assert cap.open.tolist() == [False, False, True]
     assert cap.first_open(np.array([0, 1])) == -1
+
+
+@given(st.lists(st.floats() | st.sampled_from([0.0, -0.0, 1.5, np.nan, np.inf, -np.inf]), max_size=40))
+def test_scores_fall_with_nan_last_and_ties_in_order(scores: list[float]) -> None:
+    falling = by_falling_score(np.array(scores, dtype=np.float64))
+
+    assert falling.tolist() == np.argsort(-np.array(scores), kind="stable").tolist()
 
 
 @given(st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(np.nan), st.just(np.inf)), max_size=30))
