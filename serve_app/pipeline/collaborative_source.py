@@ -9,6 +9,7 @@ from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import Proposal, ScoredCandidates
 from serve_app.pipeline.neighbour_table import LIKED, NeighbourSettings, NeighbourTable
 from serve_app.pipeline.ranking_request import RankingRequest
+from serve_app.pipeline.top_score_selector import by_falling_score
 
 
 class CollaborativeSettings(BaseModel):
@@ -35,8 +36,8 @@ class CollaborativeSource:
         predictions = self._table.predict(request.state)
         rows = self._replica.state.contents.find(predictions.keys)
         wanted = np.flatnonzero((rows >= 0) & ~request.has_seen(rows))
-        best = np.argsort(-predictions.ratings[wanted], kind="stable")[: self._num_candidates]
-        chosen = wanted[best]
+        best = by_falling_score(predictions.ratings[wanted])
+        chosen = wanted[best[: self._num_candidates]]
         return Proposal.of(rows[chosen], predictions.ratings[chosen] / LIKED)
 
 

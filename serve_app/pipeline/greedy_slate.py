@@ -69,12 +69,16 @@ def _unit_columns(vectors: Any, num_axes: Any) -> Any:
     """Return vectors of length one as columns, float32 [d, w], which the comparisons walk along."""
     columns = np.empty((num_axes, len(vectors)), dtype=np.float32)
     for index in range(len(vectors)):
-        squares = np.float32(0)
         for axis in range(num_axes):
-            squares += vectors[index, axis] * vectors[index, axis]
-        length = np.sqrt(squares) + np.float32(1e-12)
-        for axis in range(num_axes):
-            columns[axis, index] = vectors[index, axis] / length
+            columns[axis, index] = vectors[index, axis]
+    squares = np.zeros(len(vectors), dtype=np.float32)
+    for axis in range(num_axes):
+        for index in range(len(vectors)):
+            squares[index] += columns[axis, index] * columns[axis, index]
+    lengths = np.sqrt(squares) + np.float32(1e-12)
+    for axis in range(num_axes):
+        for index in range(len(vectors)):
+            columns[axis, index] /= lengths[index]
     return columns
 
 

@@ -45,11 +45,12 @@ class TrendBoostScorer:
 
     def score(self, request: RankingRequest, scored: ScoredCandidates) -> ScoredCandidates:
         counters = scored.counters
-        trend = share_of_new(counters.decayed, counters.times, request.now)
-        if self._forecaster is not None:
-            self._forecaster.raise_to_factors(scored.candidates.content_keys, trend)
+        if self._forecaster is None:
+            rising = np.zeros(len(scored))
+        else:
+            rising = self._forecaster.factors(scored.candidates.content_keys)
         boosted = scored.scores.copy()
-        _boost(boosted, trend, self._beta)
+        _boost(boosted, counters.decayed, counters.times, request.now, rising, self._beta)
         return scored.with_scores(boosted)
 
     def observe(
@@ -59,33 +60,34 @@ class TrendBoostScorer:
             self._forecaster.look(request.now)
 
 
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def share_of_new(decayed: DoubleArray, times: DoubleArray, now: float) -> DoubleArray:
     """Return how much of each content's engagement is new, in [0, 1], float64 [n].
 
     decayed: float64 [n, H, D], as of `times`, float64 [n]. now: epoch seconds.
     """
     share = np.empty(len(times))
-    _put_share_of_new(decayed, times, now, share)
+    for row in range(len(times)):
+        share[row] = _share_of_new(decayed, times, now, row)
     return share
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _put_share_of_new(decayed: Any, times: Any, now: Any, share: Any) -> None:
-    for row in range(len(share)):
-        lately, before = decayed[row, 0, _ENGAGED], decayed[row, -1, _ENGAGED]
-        if lately != 0 or before != 0:  # with most it is none
-            elapsed = max(now - times[row], 0.0)
-            lately *= 2.0 ** (-elapsed / _SHORTEST)
-            before *= 2.0 ** (-elapsed / _LONGEST)
-        # A decayed sum of a steady stream is its rate * half-life / ln 2: so this ratio is 1 for a steady one
-        # and longest / shortest for one that began just now.
-        ratio = (lately + _PRIOR_ENGAGEMENTS * _SHORTEST / _LONGEST) / _SHORTEST
-        ratio /= (before + _PRIOR_ENGAGEMENTS) / _LONGEST
-        share[row] = min(max((ratio - 1) / (_LONGEST / _SHORTEST - 1), 0.0), 1.0)
+def _share_of_new(decayed: Any, times: Any, now: Any, row: Any) -> Any:
+    lately, before = decayed[row, 0, _ENGAGED], decayed[row, -1, _ENGAGED]
+    if lately != 0 or before != 0:  # with most it is none
+        elapsed = max(now - times[row], 0.0)
+        lately *= 2.0 ** (-elapsed / _SHORTEST)
+        before *= 2.0 ** (-elapsed / _LONGEST)
+    # A decayed sum of a steady stream is its rate * half-life / ln 2: so this ratio is 1 for a steady one
+    # and longest / shortest for one that began just now.
+    ratio = (lately + _PRIOR_ENGAGEMENTS * _SHORTEST / _LONGEST) / _SHORTEST
+    ratio /= (before + _PRIOR_ENGAGEMENTS) / _LONGEST
+    return min(max((ratio - 1) / (_LONGEST / _SHORTEST - 1), 0.0), 1.0)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _boost(scores: Any, trend: Any, beta: Any) -> None:
-    for index in range(len(scores)):
-        if scores[index] > 0:
-            scores[index] *= 1 + beta * trend[index]
+def _boost(scores: Any, decayed: Any, times: Any, now: Any, rising: Any, beta: Any) -> None:
+    for row in range(len(scores)):
+        if scores[row] > 0:
+            scores[row] *= 1 + beta * max(_share_of_new(decayed, times, now, row), rising[row])

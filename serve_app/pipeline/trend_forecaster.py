@@ -52,12 +52,8 @@ class TrendForecaster:
     def factors(self, keys: IdArray) -> DoubleArray:
         """Return the factor of each content, float64 [n], 0 where there is no forecast."""
         factors = np.zeros(len(keys))
-        self.raise_to_factors(keys, factors)
+        _put_factors(self._factors, self._keys.places(keys), factors)
         return factors
-
-    def raise_to_factors(self, keys: IdArray, trend: DoubleArray) -> None:
-        """Make each content's trend its factor where that is more; float64 [n], in place."""
-        _raise_to(trend, self._keys.places(keys), self._factors)
 
     def look(self, now: float) -> bool:
         """Renew the forecasts where an interval is over at `now`, epoch seconds; say whether."""
@@ -99,7 +95,7 @@ class TrendForecaster:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _raise_to(trend: Any, places: Any, factors: Any) -> None:
-    for index, place in enumerate(places):
-        if place >= 0:
-            trend[index] = max(trend[index], factors[place])
+def _put_factors(known: Any, places: Any, factors: Any) -> None:
+    for index in range(len(places)):
+        if places[index] >= 0:
+            factors[index] = known[places[index]]
