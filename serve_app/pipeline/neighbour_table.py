@@ -107,7 +107,7 @@ class NeighbourTable:
 
     def observe(self, state: UserState) -> None:
         """Take in what a person thinks now, in place of what they thought before."""
-        ratings = self._ratings_of(state)
+        ratings, self._read = self._ratings_of(state), None
         if not len(ratings):
             return
         slot = self._slot_of(key_of(state.user_id))
@@ -154,8 +154,8 @@ class NeighbourTable:
         return Predictions(keys[rising], predicted[rising])
 
     def _ratings_of(self, state: UserState) -> Ratings:
-        """Read a state once for the proposals and for the observer of one request, between which nothing
-        changes it."""
+        """Read a state once for `predict` and the `observe` that follows it: within a request nothing changes
+        it."""
         if self._read is None or self._read[0] is not state:
             self._read = state, Ratings.of(state, self._settings.max_ratings)
         return self._read[1]

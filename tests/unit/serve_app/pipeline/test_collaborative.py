@@ -72,6 +72,19 @@ def test_without_a_common_content_there_is_no_neighbour() -> None:
     assert predicted(table_of(person("bob", x=2, y=0)), person("ada")) == {}
 
 
+def test_what_a_person_thinks_by_now_counts_when_they_are_observed_again() -> None:
+    bob, ada = person("bob", a=2, x=2, z=0), person("ada", a=2)
+    table = table_of(bob)
+    assert key_of("x") in predicted(table, ada)
+    bob.apply({"event_type": "skip", "content_id": "x", "watch_duration": 0.1}, NOW, None)
+    bob.apply({"event_type": "hide", "content_id": "x"}, NOW, None)
+    bob.apply({"event_type": "like", "content_id": "y"}, NOW, None)
+    table.observe(bob)
+
+    assert key_of("x") not in predicted(table, ada)
+    assert key_of("y") in predicted(table, ada)
+
+
 def test_who_asked_longest_ago_makes_room() -> None:
     table = table_of(person("old", a=2, x=2, z=0), person("new", a=2, y=2, z=0), max_people=1)
 
