@@ -52,15 +52,15 @@ def faded_scores(scores: DoubleArray, creators: IdArray, decay: float, floor: fl
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _let_fade(creators: Any, decay: Any, floor: Any, scores: Any) -> None:
     """Multiply each score above zero by what is left for its creator, whose contents go best first, ties in
-    order. Only contents of one creator are put in order, and most have a few. scores: float64 [n], in place.
+    order. scores: float64 [n], in place. Contents are put in order by creator only, where most are alone.
     """
     numbers = np.empty(len(creators), dtype=np.int64)
     firsts = first_of_each(creators, numbers, 0)
     best = np.full(len(firsts), -1, dtype=np.int64)  # of each creator
     after = np.full(len(creators), -1, dtype=np.int64)  # the next best of the same
     for index, number in enumerate(numbers):
-        if not scores[index] > 0:  # nor is NaN: stays as it is, and makes nothing after it count less
-            continue
+        if creators[index] == MISSING_KEY or not scores[index] > 0:
+            continue  # these stay as they are, NaN too, and come after all that fades
         before, there = -1, best[number]
         while there >= 0 and scores[there] >= scores[index]:
             before, there = there, after[there]
@@ -70,8 +70,6 @@ def _let_fade(creators: Any, decay: Any, floor: Any, scores: Any) -> None:
         else:
             after[before] = index
     for creator in range(len(firsts)):
-        if creators[firsts[creator]] == MISSING_KEY:
-            continue
         left, index = 1.0, best[creator]
         while index >= 0:
             scores[index] *= (1 - floor) * left + floor

@@ -12,7 +12,6 @@ from messages.arrays import FloatArray
 _OVERLAP_DAMPING = 3.0
 """Contents in common that similarity has to prove itself against (Herlocker et al., SIGIR 1999, 5.2)."""
 
-
 _DAMPING = 5.0
 """Ratings at the mean that a bias has beside its own: few ratings make no bias (Koren, KDD 2008, 2.1)."""
 
