@@ -37,7 +37,7 @@ class StoreFlights:
         """redis: closing it closes the connection held here, too; its time-out is that of a whole flight."""
         self._pool = redis.connection_pool
         self._connection: AbstractConnection | None = None
-        self._seconds: float | None = None
+        self._seconds: float | None = self._pool.connection_kwargs.get("socket_timeout")
         self._waiting: list[_Call] = []
         self._aboard: list[_Call] = []
         self._flight: asyncio.Task[list[list[Any]]] | None = None
@@ -101,7 +101,7 @@ class StoreFlights:
         connection = self._connection
         if connection is None:
             connection = self._connection = await self._pool.get_connection()
-            self._seconds, connection.socket_timeout = connection.socket_timeout, None
+            connection.socket_timeout = None  # the flight has one
         else:
             await self._pool.ensure_connection(connection)
         return connection

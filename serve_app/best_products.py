@@ -27,12 +27,12 @@ def cut_down(rows: Any, products: Any, found: Any, count: Any) -> Any:
     edge, best = _BUCKETS, 0
     while best < count:
         edge -= 1
-        best += int(sizes[edge])
+        best += sizes[edge]
     kept = 0
     for place in range(found):
         product, row = products[place], rows[place]
         products[kept], rows[kept] = product, row
-        kept += np.int64(_bucket(product, low, scale) >= edge)
+        kept += int(_bucket(product, low, scale) >= edge)
     if kept > 2 * count:  # one step holds most of them: equal ones, or one that is far above all others
         return count, keep_best(rows, products, kept, count)
     return kept, products[:kept].min()
