@@ -34,10 +34,19 @@ class KeySet:
         """Return where among these each of n keys stands, int64 [n], -1 for one that does not; one that is
         there more than once stands at its last place."""
         places = np.empty(len(keys), dtype=np.int64)
-        # One kind of array: numba compiles anew for each layout, alignment and writability.
-        asked = np.require(keys, dtype=np.uint64, requirements=("C", "A", "W"))
-        _look_up(self.keys, self._table, asked, places)
+        _look_up(self.keys, self._table, _of_one_kind(keys), places)
         return places
+
+
+def places_in_each(
+    sets: tuple[IdArray, ...], asked: tuple[IdArray, ...], firsts: tuple[int, ...]
+) -> IntArray:
+    """Return where in each of s sets each of n keys stands, int64 [s, n]: the first of that set + its last
+    place there, 0 for one that is not there. asked: for each set the n keys to look for. firsts: at least 1.
+    """
+    places = np.empty((len(sets), len(asked[0])), dtype=np.int64)
+    _look_up_in_each(tuple(map(_of_one_kind, sets)), tuple(map(_of_one_kind, asked)), firsts, places)
+    return places
 
 
 def numbered(keys: IdArray | IntArray) -> tuple[IntArray, IntArray]:
@@ -46,6 +55,14 @@ def numbered(keys: IdArray | IntArray) -> tuple[IntArray, IntArray]:
     numbers = np.empty(len(keys), dtype=np.int64)
     firsts: IntArray = first_of_each(keys.view(np.uint64), numbers, 0)
     return numbers, firsts
+
+
+def _of_one_kind(keys: IdArray) -> IdArray:
+    """Numba compiles anew for each layout, alignment and writability."""
+    flags = keys.flags
+    if keys.dtype == np.uint64 and flags.carray:
+        return keys
+    return np.require(keys, dtype=np.uint64, requirements=("C", "A", "W"))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -93,7 +110,26 @@ def _table_of(keys: Any) -> Any:
 def _look_up(members: Any, table: Any, keys: Any, places: Any) -> None:
     bits = _bits_for(len(members))
     for index in range(len(keys)):
-        place = np.int64((keys[index] * _SPREAD) >> np.uint64(64 - bits))
-        while table[place] >= 0 and members[table[place]] != keys[index]:
-            place = (place + 1) & ((1 << bits) - 1)
-        places[index] = table[place]
+        places[index] = _place_of(keys[index], members, table, bits)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _look_up_in_each(sets: Any, asked: Any, firsts: Any, places: Any) -> None:
+    for number in range(len(sets)):
+        members, keys, first = sets[number], asked[number], firsts[number]
+        if len(members) == 0:
+            places[number] = 0
+            continue
+        table, bits = _table_of(members), _bits_for(len(members))
+        for index in range(len(keys)):
+            place = _place_of(keys[index], members, table, bits)
+            places[number, index] = 0 if place < 0 else first + place
+
+
+@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def _place_of(key: Any, members: Any, table: Any, bits: Any) -> Any:
+    """Return the place of a key, -1 where it is not there. table: `_table_of` the members."""
+    place = np.int64((key * _SPREAD) >> np.uint64(64 - bits))
+    while table[place] >= 0 and members[table[place]] != key:
+        place = (place + 1) & ((1 << bits) - 1)
+    return np.int64(table[place])

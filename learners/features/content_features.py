@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from learners.features.rates import odds_ratio, smoothed_rate
+from learners.features.rates import odds_ratio
 from learners.features.schema import ENGAGE_PRIOR, LONG_VIEW_PRIOR, PAIR_DENSE_FEATURES
-from learners.key_sets import KeySet
+from learners.key_sets import places_in_each
 from learners.user_state import UserState
 from learners.user_state_settings import DEFAULT_SETTINGS
-from messages.arrays import AnyArray, BoolArray, DoubleArray, FloatArray, IdArray, IntArray
+from messages.arrays import DoubleArray, FloatArray, IdArray, IntArray
 from messages.content import ContentColumns
 from messages.identifiers import MISSING_KEY
 
@@ -22,8 +22,9 @@ _LATEST_STRENGTH = 1.5
 _PRIORS: DoubleArray = np.array([ENGAGE_PRIOR, LONG_VIEW_PRIOR])
 _MINUTE = 60.0
 _HOUR = 3_600.0
-_TERMINALS = 5
-"""Column of `group_columns` that holds the plain count."""
+_LATEST_HALF_LIFE = DEFAULT_SETTINGS.latest_half_life_seconds
+_ENGAGE_RATE, _LONG_VIEW_RATE, _PREFERENCE, _LOG_TERMINALS, _RECENCY, _TERMINALS = range(6)
+"""The columns of `group_columns`, that with the plain count last."""
 
 
 def pair_dense_features(
@@ -38,23 +39,24 @@ def pair_dense_features(
     user_dense: the person's own columns, whose rates are crossed with the duration. now: epoch seconds.
     language_key: of the language they asked in.
     """
-    category_keys, category_rows = state.categories.arrays()
-    creator_keys, creator_rows = state.creators.arrays()
-    latest_keys, latest_rows = state.latest_categories.arrays()
-    groups = _with_unknown(group_columns(np.concatenate([category_rows, creator_rows]), now))
+    category_keys, categories = state.categories.arrays()
+    creator_keys, creators = state.creators.arrays()
+    latest_keys, latest = state.latest_categories.arrays()
+    followed = np.fromiter(state.followed_creators, dtype=np.uint64, count=len(state.followed_creators))
+    first_latest = len(categories) + len(creators)
+    groups = group_columns(np.concatenate([categories, creators, latest]), now, first_latest)
+    places = places_in_each(
+        (category_keys, creator_keys, latest_keys, followed, state.history, state.liked),
+        (
+            contents.category_keys, contents.creator_keys, contents.category_keys,
+            contents.creator_keys, contents.content_keys, contents.content_keys,
+        ),
+        (1, 1 + len(categories), 1 + first_latest, 1, 1, 1),
+    )  # fmt: skip
     return pair_columns(
-        (groups, _rows_of(category_keys, contents.category_keys, 1)),
-        (groups, _rows_of(creator_keys, contents.creator_keys, 1 + len(category_keys))),
-        (
-            _with_unknown(latest_columns(latest_rows, now)),
-            _rows_of(latest_keys, contents.category_keys, 1),
-        ),
+        groups,
+        places,
         state.overall.terminals,
-        (
-            _are_in(contents.creator_keys, list(state.followed_creators)),
-            _are_in(contents.content_keys, state.history),
-            _are_in(contents.content_keys, state.liked),
-        ),
         (user_dense[:1], user_dense[1:2]),
         contents.durations,
         contents.upload_times,
@@ -66,11 +68,9 @@ def pair_dense_features(
 
 
 def pair_columns(
-    category: tuple[DoubleArray, IntArray],
-    creator: tuple[DoubleArray, IntArray],
-    latest: tuple[DoubleArray, IntArray],
+    groups: DoubleArray,
+    places: IntArray,
     terminals: float | DoubleArray,
-    memberships: tuple[AnyArray | bool, AnyArray | bool, AnyArray | bool],
     own_rates: tuple[FloatArray, FloatArray],
     durations: FloatArray,
     upload_times: DoubleArray,
@@ -81,18 +81,17 @@ def pair_columns(
 ) -> FloatArray:
     """Put the columns of PAIR_DENSE_FEATURES together, float32 [n, P].
 
-    category, creator: a table as from `group_columns`, [g, 6], and its row for each content, int64 [n];
-    latest: the same as from `latest_columns`, [g, 3]. memberships: creator followed, content in history,
-    content liked; own_rates: the person's engage and long-view rate. These, terminals and now: of one
-    person, or [n] each.
+    groups: a table as from `group_columns`. places: int64 [6, n], of each content the rows of `groups` that
+    are its category, its creator and its category of late, then what is not 0 where the creator is followed,
+    the content in the history and the content liked. own_rates: the person's engage and long-view rate.
+    These, terminals and now: of one person, or [n] each.
     """
     count = len(durations)
     uses = np.zeros(count) if audio_uses is None else np.log1p(audio_uses)
     columns = np.empty((count, len(PAIR_DENSE_FEATURES)), dtype=np.float32)
     _put_columns(
-        *category,
-        *creator,
-        *latest,
+        groups,
+        places,
         np.atleast_1d(np.asarray(terminals, dtype=np.float64)),
         *(np.ascontiguousarray(rates) for rates in own_rates),
         np.require(durations, dtype=np.float32, requirements=("C", "A", "W")),
@@ -100,22 +99,16 @@ def pair_columns(
         np.log1p(np.maximum(now - upload_times, 0.0) / _HOUR),
         num_tags,
         uses,
+        same_languages,
         columns,
     )
-    for column, members in enumerate(memberships, start=11):
-        columns[:, column] = members
-    columns[:, 20] = same_languages
     return columns
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _put_columns(
-    category: Any,
-    category_rows: Any,
-    creator: Any,
-    creator_rows: Any,
-    latest: Any,
-    latest_rows: Any,
+    groups: Any,
+    places: Any,
     terminals: Any,
     engage_rates: Any,
     long_view_rates: Any,
@@ -124,34 +117,52 @@ def _put_columns(
     log_ages: Any,
     num_tags: Any,
     log_uses: Any,
+    same_languages: Any,
     columns: Any,
 ) -> None:
-    """Write the columns that are numbers of a group, of the duration and of the content, in one pass."""
+    """Write all columns in one pass; of the logarithms numpy takes many at once in a fraction of the time."""
     for row in range(len(columns)):
         person = row if len(terminals) > 1 else 0
-        group, maker, lately = category_rows[row], creator_rows[row], latest_rows[row]
-        columns[row, 0] = category[group, _TERMINALS] / max(terminals[person], 1.0)
+        category, creator, latest = groups[places[0, row]], groups[places[1, row]], groups[places[2, row]]
+        put = columns[row]
+        put[0] = category[_TERMINALS] / max(terminals[person], 1.0)
         for column in range(_TERMINALS):
-            columns[row, 1 + column] = category[group, column]
-            columns[row, 6 + column] = creator[maker, column]
+            put[1 + column] = category[column]
+            put[6 + column] = creator[column]
+        for column in range(3):
+            put[11 + column] = places[3 + column, row] != 0
         known = np.isfinite(durations[row])
         length = log_durations[row] / np.float32(3) - np.float32(1) if known else np.float32(0)
-        columns[row, 14] = length
-        columns[row, 15] = known
-        columns[row, 16] = length * engage_rates[person]
-        columns[row, 17] = length * long_view_rates[person]
-        columns[row, 18] = log_ages[row] / 6
-        columns[row, 19] = min(num_tags[row], 10) / 5
-        for column in range(3):
-            columns[row, 21 + column] = latest[lately, column]
-        columns[row, 24] = log_uses[row] / 4
+        put[14] = length
+        put[15] = known
+        put[16] = length * engage_rates[person]
+        put[17] = length * long_view_rates[person]
+        put[18] = log_ages[row] / 6
+        put[19] = min(num_tags[row], 10) / 5
+        put[20] = same_languages[row]
+        put[21] = latest[_ENGAGE_RATE]
+        put[22] = latest[_PREFERENCE]
+        put[23] = latest[_LOG_TERMINALS]
+        put[24] = log_uses[row] / 4
 
 
 def same_language(person: np.uint64 | IdArray, contents: IdArray) -> FloatArray:
     """Return 1 where a content is in the person's language, -1 where in another, 0 where one is not known,
     float32 [n]. Keys: of `language_name`; person: one, or n."""
-    known = (contents != MISSING_KEY) & (person != MISSING_KEY)
-    return np.where(known, np.where(contents == person, 1.0, -1.0), 0.0).astype(np.float32)
+    same = np.empty(len(contents), dtype=np.float32)
+    _compare(
+        *(np.require(keys, np.uint64, ("C", "A", "W")) for keys in (np.atleast_1d(person), contents)), same
+    )
+    return same
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _compare(person: Any, contents: Any, same: Any) -> None:
+    missing = np.uint64(MISSING_KEY)
+    for row in range(len(contents)):
+        own = person[row if len(person) > 1 else 0]
+        known = contents[row] != missing and own != missing
+        same[row] = np.float32(0) if not known else np.float32(1 if contents[row] == own else -1)
 
 
 def duration_buckets(durations: FloatArray) -> IntArray:
@@ -161,66 +172,57 @@ def duration_buckets(durations: FloatArray) -> IntArray:
     return np.where(known, np.minimum(logs.astype(np.int64), NUM_DURATION_BUCKETS - 1) + 1, 0)
 
 
-def group_columns(rates: DoubleArray, now: float | DoubleArray) -> DoubleArray:
+def group_columns(
+    rates: DoubleArray, now: float | DoubleArray, first_latest: int | None = None
+) -> DoubleArray:
     """Turn a person's rates per category or creator, float64 [g, 5] as in DecayedRates, into columns.
 
-    Engage rate, long-view rate, preference, log terminals, recency, terminals: float64 [g, 6]. now: one or g.
+    Engage rate, long-view rate, preference, log terminals, recency, terminals: float64 [1 + g, 6], zeros
+    before all others for a group that was never met. now: one or g. first_latest: the first of the rates that
+    are the latest ones and fade up to `now`, so that a dislike that was not tried again for hours is
+    forgotten like any other taste of then; None for none.
     """
-    moments = np.atleast_1d(np.asarray(now, dtype=np.float64))
-    odds, counts, table = np.empty((len(rates), 2)), np.empty((2, len(rates))), np.empty((len(rates), 6))
-    _put_group_arguments(
-        np.require(rates, dtype=np.float64, requirements=("C", "A", "W")), moments, odds, counts
+    count = len(rates)
+    numbers, table = np.empty((6, count)), np.empty((1 + count, 6))
+    _put_numbers(
+        np.require(rates, dtype=np.float64, requirements=("C", "A", "W")),
+        np.atleast_1d(np.asarray(now, dtype=np.float64)),
+        count if first_latest is None else first_latest,
+        numbers,
     )
-    np.log(odds, out=table[:, :2])
-    np.tanh(rates[:, 4] / 4, out=table[:, 2])
-    logs = np.log1p(counts, out=counts)
-    table[:, 3] = logs[0] / 3
-    table[:, 4] = 1 / (1 + logs[1])
-    table[:, 5] = rates[:, 1]
+    np.log(numbers[:2], out=numbers[:2])
+    np.log1p(numbers[2:4], out=numbers[2:4])
+    np.tanh(numbers[4], out=numbers[4])
+    _put_groups(numbers, table)
     return table
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _put_group_arguments(rates: Any, moments: Any, odds: Any, counts: Any) -> None:
-    """Write what the logarithms of `group_columns` are taken of. moments: [1] or [g]. odds: [g, 2]. counts:
-    [2, g], terminals and minutes since the last."""
+def _put_numbers(rates: Any, moments: Any, first_latest: Any, numbers: Any) -> None:
+    """Write what the functions of `group_columns` are taken of. moments: [1] or [g]. numbers: [6, g], odds of
+    the engage and the long-view rate, terminals, minutes since the last, preference, terminals."""
     for row in range(len(rates)):
-        now = moments[row if len(moments) > 1 else 0]
-        counts[0, row] = rates[row, 1]
-        counts[1, row] = max(now - rates[row, 0], 0.0) / _MINUTE
+        elapsed = max(moments[row if len(moments) > 1 else 0] - rates[row, 0], 0.0)
+        fade, strength = 1.0, _STRENGTH
+        if row >= first_latest:
+            fade, strength = 2.0 ** (-elapsed / _LATEST_HALF_LIFE), _LATEST_STRENGTH
+        terminals = rates[row, 1] * fade
         for rate in range(2):
-            odds[row, rate] = odds_ratio(rates[row, 2 + rate], rates[row, 1], _PRIORS[rate], _STRENGTH)
+            numbers[rate, row] = odds_ratio(rates[row, 2 + rate] * fade, terminals, _PRIORS[rate], strength)
+        numbers[2, row] = terminals
+        numbers[3, row] = elapsed / _MINUTE
+        numbers[4, row] = rates[row, 4] * fade / 4
+        numbers[5, row] = terminals
 
 
-def latest_columns(rates: DoubleArray, now: float | DoubleArray) -> DoubleArray:
-    """Turn a person's latest rates per category, float64 [g, 5] as in DecayedRates, into columns.
-
-    Engage rate, preference, log terminals: float64 [g, 3], faded up to `now` (one or g), so that a dislike
-    that was not tried again for hours is forgotten like any other taste of then.
-    """
-    elapsed = np.maximum(now - rates[:, 0], 0.0)
-    faded = rates * np.exp2(-elapsed / DEFAULT_SETTINGS.latest_half_life_seconds)[:, None]
-    table = np.empty((len(rates), 3))
-    table[:, 0] = smoothed_rate(faded[:, 2], faded[:, 1], ENGAGE_PRIOR, _LATEST_STRENGTH)
-    table[:, 1] = np.tanh(faded[:, 4] / 4)
-    table[:, 2] = np.log1p(faded[:, 1]) / 3
-    return table
-
-
-def _with_unknown(table: DoubleArray) -> DoubleArray:
-    """Put a row of zeros before all others: a group that was never met."""
-    return np.concatenate([np.zeros((1, table.shape[1])), table])
-
-
-def _rows_of(known: IdArray, keys: IdArray, first: int) -> IntArray:
-    """Return `first` + the place of each key in `known`, 0 where it is not there, int64 [n]."""
-    if not len(known):
-        return np.zeros(len(keys), dtype=np.int64)
-    places = KeySet(known).places(keys)
-    rows: IntArray = np.where(places < 0, 0, places + first)
-    return rows
-
-
-def _are_in(keys: IdArray, members: IdArray | list[int]) -> BoolArray | bool:
-    """Say which keys are members, bool [n], or that none is."""
-    return KeySet(np.array(members, dtype=np.uint64)).holds(keys) if len(members) else False
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _put_groups(numbers: Any, table: Any) -> None:
+    table[0] = 0.0
+    for row in range(numbers.shape[1]):
+        group = table[1 + row]
+        group[_ENGAGE_RATE] = numbers[0, row]
+        group[_LONG_VIEW_RATE] = numbers[1, row]
+        group[_PREFERENCE] = numbers[4, row]
+        group[_LOG_TERMINALS] = numbers[2, row] / 3
+        group[_RECENCY] = 1 / (1 + numbers[3, row])
+        group[_TERMINALS] = numbers[5, row]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from learners.features.content_features import group_columns, latest_columns, pair_columns, same_language
+from learners.features.content_features import group_columns, pair_columns, same_language
 from learners.features.content_ids import content_language_keys, crossed, duration_bucket_keys
 from learners.features.person_snapshot import PAIR_DTYPE, PERSON_DTYPE, PersonSnapshot
 from learners.features.schema import DENSE_FEATURES, NUM_USER_DENSE, SHARED_ID_FEATURES
@@ -32,18 +32,14 @@ def assemble_rows(
         PAIR_DTYPE,
     )
     rows = _Contents(contents, places)
-    now, user_dense, flags = people["now"], people["dense"], pairs["flags"]
+    now, user_dense = people["now"], people["dense"]
     buckets = duration_bucket_keys(rows.durations)
     shared = dict(zip(SHARED_ID_FEATURES, np.ascontiguousarray(people["ids"].T), strict=True))
-    one_each = np.arange(len(people))
     dense = np.empty((len(people), len(DENSE_FEATURES)), dtype=np.float32)
     dense[:, :NUM_USER_DENSE] = user_dense
     dense[:, NUM_USER_DENSE:] = pair_columns(
-        (_groups(pairs["category"], flags[:, 0], now), one_each),
-        (_groups(pairs["creator"], flags[:, 1], now), one_each),
-        (latest_columns(pairs["latest"], now) * flags[:, 5:6], one_each),
+        *_groups(pairs, now),
         people["terminals"],
-        (flags[:, 2], flags[:, 3], flags[:, 4]),
         (user_dense[:, 0], user_dense[:, 1]),
         rows.durations,
         rows.upload_times,
@@ -89,11 +85,14 @@ class _Contents:
         self.tags = IdBags.concatenate([slate.tags for slate in slates]).take(at)
 
 
-def _groups(rates: DoubleArray, known: AnyArray, now: DoubleArray) -> DoubleArray:
-    """Return `group_columns` of one group a row, zeros where the person never met it."""
-    columns = group_columns(rates, now)
-    columns[known == 0] = 0.0
-    return columns
+def _groups(pairs: AnyArray, now: DoubleArray) -> tuple[DoubleArray, IntArray]:
+    """Return the groups and the places of `pair_columns`: three groups a row. pairs: n of PAIR_DTYPE."""
+    count, flags = len(pairs), pairs["flags"].T
+    rates = np.concatenate([pairs[kind] for kind in ("category", "creator", "latest")])
+    places = np.empty((6, count), dtype=np.int64)
+    places[:3] = np.arange(1, 3 * count + 1).reshape(3, count) * flags[[0, 1, 5]]
+    places[3:] = flags[2:5]
+    return group_columns(rates, np.tile(now, 3), 2 * count), places
 
 
 def _bags(packed: list[bytes]) -> IdBags:

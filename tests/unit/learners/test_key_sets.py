@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.key_sets import KeySet, first_of_each
+from learners.key_sets import KeySet, first_of_each, places_in_each
 
 KEYS = st.lists(st.one_of(st.integers(0, 30), st.integers(0, 2**64 - 1)), max_size=80)
 
@@ -28,6 +28,19 @@ def test_a_set_tells_where_a_key_stands_last(members: list[int], asked: list[int
 
     last = {key: place for place, key in enumerate(members)}
     assert places.tolist() == [last.get(key, -1) for key in keys.tolist()]
+
+
+@given(st.lists(st.tuples(KEYS, st.integers(1, 9)), min_size=3, max_size=3), KEYS)
+def test_many_sets_tell_at_once_where_keys_stand(sets: list[tuple[list[int], int]], asked: list[int]) -> None:
+    keys = tuple(np.array(members, dtype=np.uint64) for members, _ in sets)
+    same = np.array([*asked, *sets[0][0][:9]], dtype=np.uint64)
+    same.flags.writeable = False
+
+    places = places_in_each(keys, (same, same, same), tuple(first for _, first in sets))
+
+    expected = [np.where((found := KeySet(members).places(same)) < 0, 0, found) for members in keys]
+    firsts = [first * KeySet(members).holds(same) for members, (_, first) in zip(keys, sets, strict=True)]
+    assert places.tolist() == [(one + first).tolist() for one, first in zip(expected, firsts, strict=True)]
 
 
 @given(KEYS, st.integers(0, 9))

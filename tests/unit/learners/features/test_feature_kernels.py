@@ -18,6 +18,7 @@ from learners.features.schema import (
     LONG_VIEW_PRIOR,
     PAIR_DENSE_FEATURES,
 )
+from learners.user_state_settings import DEFAULT_SETTINGS
 from messages.arrays import DoubleArray, FloatArray
 from messages.identifiers import MISSING_KEY, mix
 from messages.updates import COUNTER_TOTALS, DECAYED_COUNTERS, HALF_LIVES, CounterRows
@@ -105,14 +106,38 @@ def test_columns_of_a_group_are_those_of_plain_numpy(seed: int, count: int) -> N
     rates = drawn_rates(np.random.default_rng(seed), count)
     last_times, terminals, engaged, long_views, preferences = rates.T
 
-    table = group_columns(rates, NOW)
+    nobody, table = np.split(group_columns(rates, NOW), [1])
 
+    assert nobody.tolist() == [[0.0] * 6]
     np.testing.assert_array_equal(table[:, 0], smoothed_rate(engaged, terminals, ENGAGE_PRIOR, 3.0))
     np.testing.assert_array_equal(table[:, 1], smoothed_rate(long_views, terminals, LONG_VIEW_PRIOR, 3.0))
     np.testing.assert_array_equal(table[:, 2], np.tanh(preferences / 4))
     np.testing.assert_array_equal(table[:, 3], np.log1p(terminals) / 3)
     np.testing.assert_array_equal(table[:, 4], 1 / (1 + np.log1p(np.maximum(NOW - last_times, 0) / 60)))
     np.testing.assert_array_equal(table[:, 5], terminals)
+
+
+@given(seed=SEEDS, count=st.integers(1, 30), first_latest=st.integers(0, 30))
+def test_the_latest_rates_fade_and_are_believed_sooner(seed: int, count: int, first_latest: int) -> None:
+    rates = drawn_rates(np.random.default_rng(seed), count)
+    elapsed = np.maximum(NOW - rates[:, 0], 0)
+    _, terminals, engaged, _, preferences = (
+        rates * np.exp2(-elapsed / DEFAULT_SETTINGS.latest_half_life_seconds)[:, None]
+    ).T
+
+    table = group_columns(rates, NOW, first_latest)[1:]
+
+    lasting = group_columns(rates, NOW)[1:]
+    assert table[:first_latest].tolist() == lasting[:first_latest].tolist()
+    expected = np.stack(
+        [
+            smoothed_rate(engaged, terminals, ENGAGE_PRIOR, 1.5),
+            np.tanh(preferences / 4),
+            np.log1p(terminals) / 3,
+        ],
+        axis=1,
+    )
+    np.testing.assert_allclose(table[first_latest:, [0, 2, 3]], expected[first_latest:], rtol=1e-12)
 
 
 def some_durations(draws: np.random.Generator, count: int) -> FloatArray:
@@ -125,8 +150,7 @@ def some_durations(draws: np.random.Generator, count: int) -> FloatArray:
 @given(seed=SEEDS, count=st.integers(0, 30))
 def test_columns_of_a_pair_are_those_of_plain_numpy(people: str, seed: int, count: int) -> None:
     draws = np.random.default_rng(seed)
-    categories, creators, latest = (draws.normal(size=(5, width)) for width in (6, 6, 3))
-    rows = draws.integers(0, 5, (3, count))
+    groups, rows = draws.normal(size=(9, 6)), draws.integers(0, 9, (3, count))
     num_people = 1 if people == "one" else count
     terminals, moments = draws.exponential(9, num_people), NOW + draws.random(num_people)
     own_rates = draws.normal(size=(2, num_people)).astype(np.float32)
@@ -136,11 +160,9 @@ def test_columns_of_a_pair_are_those_of_plain_numpy(people: str, seed: int, coun
     same = draws.integers(-1, 2, count).astype(np.float32)
 
     columns = pair_columns(
-        (categories, rows[0]),
-        (creators, rows[1]),
-        (latest, rows[2]),
+        groups,
+        np.concatenate([rows, members * draws.integers(1, 99, (3, count))]),
         terminals,
-        (members[0], members[1], members[2]),
         (own_rates[0], own_rates[1]),
         durations,
         uploads,
@@ -152,7 +174,7 @@ def test_columns_of_a_pair_are_those_of_plain_numpy(people: str, seed: int, coun
 
     known = np.isfinite(durations)
     log_durations = np.where(known, np.log1p(durations) / 3 - 1, 0)
-    category, creator = categories[rows[0]], creators[rows[1]]
+    category, creator, latest = groups[rows]
     expected = np.column_stack(
         [
             category[:, 5] / np.maximum(terminals, 1),
@@ -166,7 +188,7 @@ def test_columns_of_a_pair_are_those_of_plain_numpy(people: str, seed: int, coun
             np.log1p(np.maximum(moments - uploads, 0) / 3_600) / 6,
             np.minimum(num_tags, 10) / 5,
             same,
-            latest[rows[2]],
+            latest[:, [0, 2, 3]],
             np.log1p(uses) / 4,
         ]
     )
