@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 
 from messages.arrays import IdArray, IntArray
 from messages.updates import COUNTER_TOTALS, DECAYED_COUNTERS, HALF_LIVES, CounterRows
 from parameter_server.cuckoo_index import CuckooIndex
 from serve_app.growing_array import GrowingArray
+from serve_app.row_prefetch import AHEAD, ask_for
 
 
 class CounterColumns:
@@ -37,16 +41,14 @@ class CounterColumns:
     def read(self, ids: IdArray) -> CounterRows:
         """Return the counters of m contents in the order asked, as copies."""
         rows = self._index.find(ids)
+        totals, decayed = self._totals.values, self._decayed.values
         counters = CounterRows(
             ids,
-            self._totals_at(rows),
-            self._decayed.values.take(rows, axis=0, mode="clip"),
-            self._times.values.take(rows, mode="clip"),
+            np.empty((len(ids), *totals.shape[1:]), dtype=np.int64),
+            np.empty((len(ids), *decayed.shape[1:]), dtype=np.float64),
+            np.empty(len(ids), dtype=np.float64),
         )
-        missing = rows < 0
-        if missing.any():
-            counters.decayed[missing] = 0.0
-            counters.times[missing] = 0.0
+        _copy(rows, totals, decayed, self._times.values, counters.totals, counters.decayed, counters.times)
         return counters
 
     def _totals_at(self, rows: IntArray) -> IntArray:
@@ -54,3 +56,23 @@ class CounterColumns:
         totals: IntArray = self._totals.values.take(rows, axis=0, mode="clip")
         totals[rows < 0] = 0
         return totals
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _copy(
+    rows: Any, totals: Any, decayed: Any, times: Any, into_totals: Any, into_decayed: Any, into_times: Any
+) -> None:
+    """Copy the counters of each row, zeros for a row of -1."""
+    for index in range(len(rows)):
+        if index + AHEAD < len(rows):
+            ahead = rows[index + AHEAD]
+            ask_for(totals, ahead)
+            ask_for(decayed, ahead)
+            ask_for(times, ahead)
+        row, known = max(rows[index], 0), rows[index] >= 0
+        for column in range(totals.shape[1]):
+            into_totals[index, column] = totals[row, column] if known else 0
+        for life in range(decayed.shape[1]):
+            for column in range(decayed.shape[2]):
+                into_decayed[index, life, column] = decayed[row, life, column] if known else 0.0
+        into_times[index] = times[row] if known else 0.0

@@ -12,11 +12,9 @@ from messages.features import IdBags
 from messages.updates import Rows
 from parameter_server.cuckoo_index import CuckooIndex
 from parameter_server.initializers import fill_initial, slot_seed
-from parameter_server.native_memory import kernel_input, prefetch
+from parameter_server.native_memory import kernel_input
 from serve_app.growing_array import GrowingArray
-
-_AHEAD = 16
-"""Rows asked for before they are needed: between two requests they go cold, and lie all over the memory."""
+from serve_app.row_prefetch import AHEAD, ask_for
 
 
 class EmbeddingRows:
@@ -71,11 +69,11 @@ class EmbeddingRows:
 def _copy(found: Any, rows: Any, ids: Any, seed: Any, scale: Any, into: Any, column: Any) -> None:
     """Copy each row that was found; write the initial value of each other."""
     width = rows.shape[1]
-    for index in range(min(_AHEAD, len(found))):
-        _ask_for(rows, found[index])
+    for index in range(min(AHEAD, len(found))):
+        ask_for(rows, found[index])
     for index in range(len(found)):
-        if index + _AHEAD < len(found):
-            _ask_for(rows, found[index + _AHEAD])
+        if index + AHEAD < len(found):
+            ask_for(rows, found[index + AHEAD])
         target = into[index, column : column + width]
         if found[index] < 0:
             fill_initial(ids[index], seed, scale, target)
@@ -92,16 +90,16 @@ def _copy_means(
     """Write the mean of each bag's rows, those not found by their initial values; zeros for no rows."""
     width = rows.shape[1]
     initial = np.empty(width, dtype=np.float32)
-    for place in range(min(_AHEAD, len(found))):
-        _ask_for(rows, found[place])
+    for place in range(min(AHEAD, len(found))):
+        ask_for(rows, found[place])
     for bag in range(len(offsets) - 1):
         start, end = offsets[bag], offsets[bag + 1]
         target = into[bag, column : column + width]
         for offset in range(width):
             target[offset] = 0
         for place in range(start, end):
-            if place + _AHEAD < len(found):
-                _ask_for(rows, found[place + _AHEAD])
+            if place + AHEAD < len(found):
+                ask_for(rows, found[place + AHEAD])
             row = initial
             if found[place] < 0:
                 fill_initial(ids[place], seed, scale, initial)
@@ -113,12 +111,3 @@ def _copy_means(
             count = np.float32(end - start)
             for offset in range(width):
                 target[offset] /= count
-
-
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _ask_for(rows: Any, row: Any) -> None:
-    """Ask for the first and the last cache line of a row, which few are longer than."""
-    num_bytes = np.uint64(rows.shape[1] * rows.itemsize)
-    start = np.uint64(rows.ctypes.data) + np.uint64(max(row, 0)) * num_bytes
-    prefetch(start)
-    prefetch(start + num_bytes - np.uint64(1))

@@ -41,26 +41,32 @@ def counter_features(rows: CounterRows, now: float | DoubleArray) -> FloatArray:
     rows: the counters of n contents, in the order of the rows wanted. now: epoch seconds, one or n of them;
     decayed sums are brought to it, never back before a row's own time (clocks differ).
     """
-    count, num_rates = len(rows), len(_PRIORS)
+    count = len(rows)
     elapsed = np.maximum(np.asarray(now, dtype=np.float64) - rows.times, 0.0)
-    faded = np.exp2(-elapsed[:, None] / _HALF_LIVES)[:, :, None] * rows.decayed
-    odds, sizes = np.empty((count, num_rates + 1)), np.empty((count, 2 + len(HALF_LIVES)))
-    _put_odds(np.require(rows.totals, np.int64, ("C", "A", "W")), faded, odds, sizes)
+    fades = elapsed[:, None] / -_HALF_LIVES
+    odds, sizes = np.empty((count, len(_PRIORS) + 1)), np.empty((count, len(_SIZE_SCALES)))
     features = np.empty((count, len(COUNTER_FEATURES)), dtype=np.float32)
-    features[:, :num_rates] = np.log(odds[:, :num_rates], out=odds[:, :num_rates])
-    features[:, num_rates:-1] = np.log1p(sizes, out=sizes) / _SIZE_SCALES
-    features[:, -1] = np.log(odds[:, num_rates]) / 2
+    _put_odds(
+        np.require(rows.totals, np.int64, ("C", "A", "W")),
+        np.require(rows.decayed, np.float64, ("C", "A", "W")),
+        np.exp2(fades, out=fades),
+        odds,
+        sizes,
+    )
+    # Over whole arrays: numpy begins anew with each row of a part of one.
+    _put_features(np.log(odds, out=odds), np.log1p(sizes, out=sizes), features)
     return features
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _put_odds(totals: Any, faded: Any, odds: Any, sizes: Any) -> None:
+def _put_odds(totals: Any, decayed: Any, fades: Any, odds: Any, sizes: Any) -> None:
     """Write what the logarithms are taken of: one pass over the counters, none over columns of them.
 
-    totals: int64 [n, T]. faded: float64 [n, H, D], as of now. odds: float64 [n, R + 1], of each rate as
-    `smoothed_rate` has them, then of the speeds. sizes: float64 [n, 2 + H].
+    totals: int64 [n, T]. decayed: float64 [n, H, D]. fades: float64 [n, H], what brings these to now. odds:
+    float64 [n, R + 1], of each rate as `smoothed_rate` has them, then of the speeds. sizes: float64
+    [n, 2 + H].
     """
-    num_lives, num_decayed, num_rates = faded.shape[1], len(_DECAYED_RATES), len(_PRIORS)
+    num_lives, num_decayed, num_rates = decayed.shape[1], len(_DECAYED_RATES), len(_PRIORS)
     of_totals = num_rates - num_lives * num_decayed
     hits, trials = np.empty(num_rates), np.empty(num_rates)
     for row in range(len(totals)):
@@ -73,19 +79,32 @@ def _put_odds(totals: Any, faded: Any, odds: Any, sizes: Any) -> None:
         sizes[row, 0] = totals[row, _WATCH] / 1_000 / max(terminals, 1.0)
         sizes[row, 1] = terminals
         for life in range(num_lives):
-            recent = faded[row, life, _TERMINALS]
+            fade = fades[row, life]
+            recent = fade * decayed[row, life, _TERMINALS]
             sizes[row, 2 + life] = recent
             first = of_totals + life * num_decayed
             trials[first : first + num_decayed] = recent
             for rate in range(num_decayed):
-                hits[first + rate] = faded[row, life, _DECAYED_RATES[rate]]
+                hits[first + rate] = fade * decayed[row, life, _DECAYED_RATES[rate]]
         for rate in range(num_rates):
             odds[row, rate] = odds_ratio(hits[rate], trials[rate], _PRIORS[rate], _STRENGTH)
         # A decayed sum of a steady stream is its rate times half_life / ln 2, so steady means the same speed
         # at both half-lives and a growth of 0; one watching an hour on both sides keeps the small quiet.
-        quickest = faded[row, 0, _TERMINALS] / _HALF_LIVES[0] + 1 / _HALF_LIVES[0]
-        slowest = faded[row, -1, _TERMINALS] / _HALF_LIVES[-1] + 1 / _HALF_LIVES[0]
+        quickest = sizes[row, 2] / _HALF_LIVES[0] + 1 / _HALF_LIVES[0]
+        slowest = sizes[row, 1 + num_lives] / _HALF_LIVES[-1] + 1 / _HALF_LIVES[0]
         odds[row, num_rates] = quickest / slowest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _put_features(log_odds: Any, log_sizes: Any, features: Any) -> None:
+    """Put the logarithms side by side, rates, sizes and growth, each on its scale."""
+    num_rates = len(_PRIORS)
+    for row in range(len(features)):
+        for rate in range(num_rates):
+            features[row, rate] = log_odds[row, rate]
+        for size in range(len(_SIZE_SCALES)):
+            features[row, num_rates + size] = log_sizes[row, size] / _SIZE_SCALES[size]
+        features[row, -1] = log_odds[row, num_rates] / 2
 
 
 def counter_block_of(features: FeatureBatch, counters: CounterRows | None, times: DoubleArray) -> FloatArray:
