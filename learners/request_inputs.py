@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numba import njit
 
-from learners.features.content_ids import content_language_keys, crossed, duration_bucket_keys
+from learners.features.content_ids import CONTENT_LANGUAGE, duration_bucket_keys, pair_key
 from learners.features.request_features import RequestFeatures
 from learners.features.schema import (
     BAG_FEATURES,
@@ -143,43 +143,58 @@ def _kinds(
 ) -> tuple[list[FloatArray], IntArray]:
     contents = features.contents
     kinds = np.empty((len(features), len(KINDS)), dtype=np.int64)
-    category_keys, language_keys = contents.category_keys, contents.language_keys
-    buckets = duration_bucket_keys(contents.durations)
-    of_category, of_bucket, of_language = _number_columns(category_keys, buckets, language_keys, kinds)
-    categories, buckets = category_keys[of_category], buckets[of_bucket]
-    on_surface = crossed(features.person.ids["surface"], np.concatenate([categories, buckets]))
-    languages = content_language_keys(language_keys[of_language])
-    in_context = lookup.rows(CONTEXT_SLOT, np.concatenate([on_surface, buckets, languages]))
-    width, num_categories, num_buckets = in_context.shape[1], len(categories), len(buckets)
+    keys = (contents.category_keys, duration_bucket_keys(contents.durations), contents.language_keys)
+    categories, in_context, num_buckets = _number_kinds(keys, features.person.ids["surface"][0], kinds)
+    rows = lookup.rows(CONTEXT_SLOT, in_context)
+    width, num_categories = rows.shape[1], len(categories)
     num_on_surface = num_categories + num_buckets
     category_width = layout.dimensions[CATEGORY_SLOT]
     category_rows = np.empty((num_categories, category_width + width), dtype=np.float32)
     lookup.copy_rows(CATEGORY_SLOT, categories, category_rows, 0)
-    category_rows[:, category_width:] = in_context[:num_categories]
+    category_rows[:, category_width:] = rows[:num_categories]
     bucket_rows = np.empty((num_buckets, 2 * width), dtype=np.float32)
-    bucket_rows[:, :width] = in_context[num_on_surface : num_on_surface + num_buckets]
-    bucket_rows[:, width:] = in_context[num_categories:num_on_surface]
-    return [category_rows, bucket_rows, in_context[num_on_surface + num_buckets :]], kinds
+    bucket_rows[:, :width] = rows[num_on_surface : num_on_surface + num_buckets]
+    bucket_rows[:, width:] = rows[num_categories:num_on_surface]
+    return [category_rows, bucket_rows, rows[num_on_surface + num_buckets :]], kinds
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _number_columns(categories: Any, buckets: Any, languages: Any, kinds: Any) -> Any:
-    """Number the different values of three columns, uint64 [n], into those of `kinds`, counted on from one to
-    the next; return where each value comes first, by column."""
-    of_category = first_of_each(categories, kinds[:, 0], 0)
-    of_bucket = first_of_each(buckets, kinds[:, 1], len(of_category))
-    of_language = first_of_each(languages, kinds[:, 2], len(of_category) + len(of_bucket))
-    return of_category, of_bucket, of_language
+def _number_kinds(keys: Any, surface: Any, kinds: Any) -> Any:
+    """Number the different values of three columns, uint64 [n], categories, duration buckets and languages,
+    into those of `kinds`, counted on from one to the next.
+
+    Returns the categories, the keys in the context's table and the number of buckets. Those keys: categories
+    on this surface, buckets on it, buckets, languages.
+    """
+    of_category = first_of_each(keys[0], kinds[:, 0], 0)
+    of_bucket = first_of_each(keys[1], kinds[:, 1], len(of_category))
+    of_language = first_of_each(keys[2], kinds[:, 2], len(of_category) + len(of_bucket))
+    num_categories, num_buckets = len(of_category), len(of_bucket)
+    categories = np.empty(num_categories, dtype=np.uint64)
+    in_context = np.empty(num_categories + 2 * num_buckets + len(of_language), dtype=np.uint64)
+    for value in range(num_categories):
+        categories[value] = keys[0][of_category[value]]
+        in_context[value] = pair_key(surface, categories[value])
+    for value in range(num_buckets):
+        bucket = keys[1][of_bucket[value]]
+        in_context[num_categories + value] = pair_key(surface, bucket)
+        in_context[num_categories + num_buckets + value] = bucket
+    for value in range(len(of_language)):
+        language = pair_key(CONTENT_LANGUAGE, keys[2][of_language[value]])
+        in_context[num_categories + 2 * num_buckets + value] = language
+    return categories, in_context, num_buckets
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _scale(numbers: Any, shift: Any, factor: Any, bound: Any, into: Any, column: Any) -> None:
     """Write `Scaling.apply` of each number into the columns of `into` from `column` on; a NaN stays one."""
+    width = numbers.shape[1]
     for row in range(len(numbers)):
-        for index in range(numbers.shape[1]):
-            scaled = (numbers[row, index] - shift[index]) * factor[index]
+        given, target = numbers[row], into[row, column : column + width]
+        for index in range(width):
+            scaled = (given[index] - shift[index]) * factor[index]
             if scaled > bound:
                 scaled = bound
             elif scaled < -bound:
                 scaled = -bound
-            into[row, column + index] = scaled
+            target[index] = scaled

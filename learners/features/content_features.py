@@ -16,7 +16,6 @@ from messages.arrays import DoubleArray, FloatArray, IdArray, IntArray
 from messages.content import ContentColumns
 from messages.identifiers import MISSING_KEY
 
-NUM_DURATION_BUCKETS = 16
 _STRENGTH = 3.0
 _LATEST_STRENGTH = 1.5
 _PRIORS: DoubleArray = np.array([ENGAGE_PRIOR, LONG_VIEW_PRIOR])
@@ -163,13 +162,6 @@ def _compare(person: Any, contents: Any, same: Any) -> None:
         own = person[row if len(person) > 1 else 0]
         known = contents[row] != missing and own != missing
         same[row] = np.float32(0) if not known else np.float32(1 if contents[row] == own else -1)
-
-
-def duration_buckets(durations: FloatArray) -> IntArray:
-    """Return 1 .. NUM_DURATION_BUCKETS by the logarithm of the seconds, 0 where unknown, int64 [n]."""
-    known = np.isfinite(durations)
-    logs = np.log2(np.where(known, np.maximum(durations, 1.0), 1.0)) * 1.6
-    return np.where(known, np.minimum(logs.astype(np.int64), NUM_DURATION_BUCKETS - 1) + 1, 0)
 
 
 def group_columns(

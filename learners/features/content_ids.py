@@ -7,19 +7,23 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from learners.features.content_features import NUM_DURATION_BUCKETS, duration_buckets
 from learners.features.user_features import context_key
 from messages.arrays import FloatArray, IdArray
 from messages.identifiers import MISSING_KEY, key_of
 
-_CONTENT_LANGUAGE = key_of("content_language")
+NUM_DURATION_BUCKETS = 16
+CONTENT_LANGUAGE = np.uint64(key_of("content_language"))
+"""Crossed with a language it is the key of a content's language: another than that of who asks in it."""
+
+_PER_DOUBLING = np.float32(1.6)
 _BUCKET_KEYS: IdArray = np.array(
     [MISSING_KEY] + [context_key("duration_bucket", str(b)) for b in range(1, NUM_DURATION_BUCKETS + 1)],
     dtype=np.uint64,
 )
+"""None for an unknown duration, then by the logarithm of the seconds."""
 
 
-def crossed(key: int | IdArray, keys: IdArray) -> IdArray:
+def crossed(key: int | np.uint64 | IdArray, keys: IdArray) -> IdArray:
     """Return a key for each pair, uint64 [n]; MISSING_KEY where either side is missing. key: one, or n.
 
     Of a and b it is mix(a ^ mix(b)).
@@ -37,13 +41,17 @@ def _kernel_keys(keys: IdArray) -> IdArray:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _cross(first: Any, keys: Any, pairs: Any) -> None:
-    missing = np.uint64(MISSING_KEY)
     for index in range(len(keys)):
-        one = first[index if len(first) > 1 else 0]
-        if one == missing or keys[index] == missing:
-            pairs[index] = missing
-        else:
-            pairs[index] = _mixed(one ^ _mixed(keys[index]))
+        pairs[index] = pair_key(first[index if len(first) > 1 else 0], keys[index])
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def pair_key(one: Any, other: Any) -> Any:
+    """Return `crossed` of one pair, for kernels."""
+    missing = np.uint64(MISSING_KEY)
+    if one == missing or other == missing:
+        return missing
+    return _mixed(one ^ _mixed(other))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -56,10 +64,22 @@ def _mixed(key: Any) -> Any:
 
 
 def content_language_keys(language_keys: IdArray) -> IdArray:
-    """Return the row's key of each content's language, uint64 [n]: another than that of who asks in it."""
-    return crossed(_CONTENT_LANGUAGE, language_keys)
+    """Return the row's key of each content's language, uint64 [n]."""
+    return crossed(CONTENT_LANGUAGE, language_keys)
 
 
 def duration_bucket_keys(durations: FloatArray) -> IdArray:
-    """Return the key of each duration's bucket, uint64 [n]."""
-    return _BUCKET_KEYS[duration_buckets(durations)]
+    """Return the key of each duration's bucket, uint64 [n]. durations: seconds, NaN where unknown."""
+    keys = np.empty(len(durations), dtype=np.uint64)
+    known = np.require(durations, dtype=np.float32, requirements=("C", "A", "W"))
+    _put_bucket_keys(known, np.log2(np.fmax(durations, np.float32(1))), keys)
+    return keys
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _put_bucket_keys(durations: Any, logarithms: Any, keys: Any) -> None:
+    for row in range(len(keys)):
+        bucket: Any = 0
+        if np.isfinite(durations[row]):
+            bucket = min(np.int64(logarithms[row] * _PER_DOUBLING) + 1, NUM_DURATION_BUCKETS)
+        keys[row] = _BUCKET_KEYS[bucket]

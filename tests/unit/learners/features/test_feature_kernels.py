@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.features.content_features import group_columns, pair_columns
-from learners.features.content_ids import crossed
+from learners.features.content_ids import NUM_DURATION_BUCKETS, crossed, duration_bucket_keys
 from learners.features.counter_features import counter_features
 from learners.features.rates import smoothed_rate
 from learners.features.schema import (
@@ -18,6 +18,7 @@ from learners.features.schema import (
     LONG_VIEW_PRIOR,
     PAIR_DENSE_FEATURES,
 )
+from learners.features.user_features import context_key
 from learners.user_state_settings import DEFAULT_SETTINGS
 from messages.arrays import DoubleArray, FloatArray
 from messages.identifiers import MISSING_KEY, mix
@@ -209,3 +210,14 @@ def test_a_pair_of_keys_is_mixed_into_one(keys: list[int], key: int) -> None:
     expected = np.where(missing, np.uint64(MISSING_KEY), mixed)
     np.testing.assert_array_equal(crossed(key, column), expected)
     np.testing.assert_array_equal(crossed(np.full(len(keys), key, dtype=np.uint64), column), expected)
+
+
+@given(st.lists(st.floats(width=32), max_size=40))
+def test_durations_fall_into_buckets_by_their_logarithm(seconds: list[float]) -> None:
+    durations = np.array(seconds, dtype=np.float32)
+
+    known = np.isfinite(durations)
+    steps = np.log2(np.where(known, np.maximum(durations, 1), 1)) * np.float32(1.6)
+    buckets = np.where(known, np.minimum(steps.astype(np.int64) + 1, NUM_DURATION_BUCKETS), 0)
+    expected = [context_key("duration_bucket", str(bucket) if bucket else "") for bucket in buckets]
+    assert duration_bucket_keys(durations).tolist() == expected
