@@ -21,7 +21,8 @@ class KeySet:
 
     def __init__(self, keys: IdArray) -> None:
         self.keys: IdArray = np.array(keys, dtype=np.uint64)
-        self._table = _table_of(self.keys)
+        self._bits: int = _bits_for(len(self.keys))
+        self._table = _table_of(self.keys, self._bits)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -34,7 +35,7 @@ class KeySet:
         """Return where among these each of n keys stands, int64 [n], -1 for one that does not; one that is
         there more than once stands at its last place."""
         places = np.empty(len(keys), dtype=np.int64)
-        _look_up(self.keys, self._table, _of_one_kind(keys), places)
+        _look_up(self.keys, self._table, self._bits, _of_one_kind(keys), places)
         return places
 
 
@@ -95,8 +96,7 @@ def _bits_for(count: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _table_of(keys: Any) -> Any:
-    bits = _bits_for(len(keys))
+def _table_of(keys: Any, bits: Any) -> Any:
     table = np.full(1 << bits, -1, dtype=np.int32)
     for index in range(len(keys)):
         place = np.int64((keys[index] * _SPREAD) >> np.uint64(64 - bits))
@@ -107,8 +107,7 @@ def _table_of(keys: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _look_up(members: Any, table: Any, keys: Any, places: Any) -> None:
-    bits = _bits_for(len(members))
+def _look_up(members: Any, table: Any, bits: Any, keys: Any, places: Any) -> None:
     for index in range(len(keys)):
         places[index] = _place_of(keys[index], members, table, bits)
 
@@ -120,7 +119,9 @@ def _look_up_in_each(sets: Any, asked: Any, firsts: Any, places: Any) -> None:
         if len(members) == 0:
             places[number] = 0
             continue
-        table, bits = _table_of(members), _bits_for(len(members))
+        # Sparser than a set that is kept: few keys lie behind each other, and branches are guessed right.
+        bits = _bits_for(len(members)) + 2
+        table = _table_of(members, bits)
         for index in range(len(keys)):
             place = _place_of(keys[index], members, table, bits)
             places[number, index] = 0 if place < 0 else first + place
