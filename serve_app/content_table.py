@@ -15,7 +15,6 @@ from messages.features import IdBags
 from parameter_server.cuckoo_index import CuckooIndex
 from serve_app.audio_uses import AudioUses
 from serve_app.growing_array import GrowingArray
-from serve_app.row_prefetch import AHEAD, ask_for
 
 
 class ContentTable:
@@ -130,49 +129,17 @@ class ContentTable:
 
     def take_unnamed(self, rows: IntArray) -> ContentColumns:
         """Return the same without names, whose lists are empty: they lie all over the memory."""
-        count = len(rows)
-        columns = tuple(column.values for column in self._keys.values())
-        keys = np.empty((len(columns), count), dtype=np.uint64)
-        durations, upload_times = np.empty(count, dtype=np.float32), np.empty(count)
-        _copy_facts(
-            rows, columns, self._durations.values, self._upload_times.values, keys, durations, upload_times
-        )
-        named: dict[str, Any] = dict(zip(self._keys, keys, strict=True))
+        keys: dict[str, Any] = {name: column.values.take(rows) for name, column in self._keys.items()}
         return ContentColumns(
             content_ids=[],
             creator_ids=[],
             categories=[],
-            **named,
+            **keys,
             tags=self._tags.take(rows),
-            durations=durations,
-            upload_times=upload_times,
+            durations=self._durations.values.take(rows),
+            upload_times=self._upload_times.values.take(rows),
             audio_uses=self._audio_uses.of(rows),
         )
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _copy_facts(
-    rows: Any,
-    columns: Any,
-    durations: Any,
-    upload_times: Any,
-    keys: Any,
-    into_durations: Any,
-    into_times: Any,
-) -> None:
-    """Copy the facts of contents. columns: s of them, uint64 [rows]. keys: uint64 [s, n]."""
-    for index in range(len(rows)):
-        if index + AHEAD < len(rows):
-            ahead = rows[index + AHEAD]
-            for number in range(len(columns)):
-                ask_for(columns[number], ahead)
-            ask_for(durations, ahead)
-            ask_for(upload_times, ahead)
-        row = rows[index]
-        for number in range(len(columns)):
-            keys[number, index] = columns[number][row]
-        into_durations[index] = durations[row]
-        into_times[index] = upload_times[row]
 
 
 class _TagPool:
@@ -198,10 +165,10 @@ class _TagPool:
             self._compact()
 
     def take(self, rows: IntArray) -> IdBags:
-        starts, offsets = np.empty(len(rows), dtype=np.int64), np.empty(len(rows) + 1, dtype=np.int64)
-        _find_bags(rows, self._starts.values, self._lengths.values, self._values.values, starts, offsets)
+        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum(self._lengths.values.take(rows), out=offsets[1:])
         values = np.empty(offsets[-1], dtype=np.uint64)
-        _copy_bags(self._values.values, starts, offsets, values)
+        _copy_bags(self._values.values, self._starts.values.take(rows), offsets, values)
         return IdBags(values, offsets)
 
     def _compact(self) -> None:
@@ -211,20 +178,6 @@ class _TagPool:
         self._values.reserve(len(kept.values))
         self._values.values[: len(kept.values)] = kept.values
         self._used, self._wasted = len(kept.values), 0
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _find_bags(rows: Any, all_starts: Any, all_lengths: Any, pool: Any, starts: Any, offsets: Any) -> None:
-    """Write where the bags of n rows begin in the pool and where they will begin behind each other; ask for
-    what the pool holds there."""
-    offsets[0] = 0
-    for index in range(len(rows)):
-        if index + AHEAD < len(rows):
-            ask_for(all_starts, rows[index + AHEAD])
-            ask_for(all_lengths, rows[index + AHEAD])
-        starts[index] = all_starts[rows[index]]
-        offsets[index + 1] = offsets[index] + all_lengths[rows[index]]
-        ask_for(pool, starts[index])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
