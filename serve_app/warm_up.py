@@ -16,6 +16,7 @@ from messages.impressions import ModelVersion
 from messages.updates import CounterRows, ModelDelta
 from serve_app.inverted_index import InvertedIndex
 from serve_app.model_replica import ModelReplica
+from serve_app.pipeline.candidate_limit_filter import CandidateLimitSettings
 from serve_app.pipeline.default_pipeline import PipelineSettings, build_pipeline
 from serve_app.pipeline.epsilon_greedy_exploration import ExplorationSettings
 from serve_app.pipeline.person_hydrator import PersonHydrator
@@ -27,12 +28,15 @@ _NOW = 1.0e9
 
 def _state() -> bytes:
     state = UserState.empty("warm-up")
-    state.apply({"event_type": "view", "content_id": "c0", "watch_duration": 9.0}, _NOW, None)
+    for number in range(3):
+        state.apply({"event_type": "view", "content_id": f"c{number}", "watch_duration": 9.0}, _NOW, None)
+        state.apply({"event_type": "like", "content_id": f"c{number}"}, _NOW, None)
+    state.apply({"event_type": "follow", "creator_id": "u"}, _NOW, None)
     return state.to_bytes()
 
 
 class _Stored:
-    """Somebody who watched one content and was shown another."""
+    """Somebody who likes contents, follows their creator and was shown another one."""
 
     state = _state()
     profile = None
@@ -49,7 +53,7 @@ def warm_up_ranking() -> None:
     replica = ModelReplica("warm-up", model_plan(training, 1).settings.slots, RETRIEVAL_SLOT, content_vectors)
     contents = [
         ContentFacts(f"c{number}", "u", _NOW, ContentMetadata(category="k", tags=("t",)))
-        for number in range(8)
+        for number in range(12)
     ]
     columns = ContentColumns.of(contents)
     replica.apply_whole(
@@ -70,8 +74,9 @@ def warm_up_ranking() -> None:
     request = PersonHydrator(replica).hydrate(
         FeedRequest("warm-up", 2), _Stored(), _NOW, np.random.default_rng(0)
     )
+    few = CandidateLimitSettings(max_candidates=4)
     for exploration in (ExplorationSettings(), ExplorationSettings(epsilon=1.0)):  # a draw is rare
-        settings = PipelineSettings(exploration=exploration)
+        settings = PipelineSettings(exploration=exploration, candidate_limit=few)
         pipeline = build_pipeline(settings, replica, LearnedModel(replica))
         pipeline.observe(request, pipeline.rank(request))
 
