@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -27,10 +28,11 @@ def calibration(
     queries, anchors: q vectors, float32 [dimension] each, such as people and contents are searched for with;
     of none the numbers stay as they are. Returns the recall reached by people's, NaN of none.
     """
-    num_probes, recall = yield from _probes_for(index, queries, min_recall)
+    num_probes, recall = yield from _probes_for(index, queries, min_recall, index.num_probes)
     num_probes_alike = num_probes
     if anchors is not None and len(anchors):
-        num_probes_alike, _ = yield from _probes_for(index, anchors, min_recall)
+        before = index.num_probes_alike if index.num_calibrated_by else num_probes
+        num_probes_alike, _ = yield from _probes_for(index, anchors, min_recall, before)
     index.num_probes, index.num_probes_alike = num_probes, num_probes_alike
     index.num_calibrated_by = len(queries)
     return recall
@@ -48,23 +50,48 @@ def recall_of(true: Iterable[IntArray], found: Iterable[IntArray]) -> float:
 
 
 def _probes_for(
-    index: InvertedIndex, queries: Sequence[FloatArray] | FloatArray, min_recall: float
+    index: InvertedIndex, queries: Sequence[FloatArray] | FloatArray, min_recall: float, before: int
 ) -> Generator[None, None, tuple[int, float]]:
-    """Return how many lists these queries need, and the recall reached with them."""
+    """Return how few lists are enough for these queries, and the recall reached with them. before: how many
+    were probed so far: the number is sought from there, which is near, since it is sought again and again."""
     if not len(queries):
-        return index.num_probes, float("nan")
+        return before, float("nan")
     true = []
     for query in queries:
         true.append(index.search(query, TRUE_TOP, num_probes=index.num_lists))
         yield
-    for probes in _rising(FIRST_PROBES, index.num_lists):
-        recalls = []
-        for query, expected in zip(queries, true, strict=True):
-            recalls.append(recall_of([expected], [index.search(query, FOUND_TOP, num_probes=probes)]))
-            yield
-        if np.mean(recalls) >= min_recall:
+    levels = list(_rising(FIRST_PROBES, index.num_lists))
+    level = min(bisect_left(levels, before), len(levels) - 1)
+    recall = yield from _recall_with(index, queries, true, levels[level], min_recall)
+    if recall >= min_recall:
+        while level > 0:
+            fewer = yield from _recall_with(index, queries, true, levels[level - 1], min_recall)
+            if fewer < min_recall:
+                break
+            level, recall = level - 1, fewer
+    while recall < min_recall and level < len(levels) - 1:
+        level += 1
+        recall = yield from _recall_with(index, queries, true, levels[level], min_recall)
+    return levels[level], recall
+
+
+def _recall_with(
+    index: InvertedIndex,
+    queries: Sequence[FloatArray] | FloatArray,
+    true: Sequence[IntArray],
+    probes: int,
+    min_recall: float,
+) -> Generator[None, None, float]:
+    """Return the mean recall with so many lists; where it is lower than wanted, of those searches that it
+    took to see that."""
+    recalls: list[float] = []
+    for query, expected in zip(queries, true, strict=True):
+        recalls.append(recall_of([expected], [index.search(query, FOUND_TOP, num_probes=probes)]))
+        yield
+        missed = len(recalls) - sum(recalls)
+        if missed > (1 - min_recall) * len(queries):
             break
-    return probes, float(np.mean(recalls))
+    return float(np.mean(recalls))
 
 
 def _rising(first: int, last: int) -> Iterator[int]:
