@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from actors.paced_snapshots import PacedSnapshots
+from actors.paced_snapshots import PacedSnapshots, give_way
 from messages.identifiers import NUM_BUCKETS
 from messages.updates import Rows, Span, Update
 from parameter_server.group_births import begin_as_snapshot
@@ -55,6 +57,16 @@ def position_in(root: Path) -> int:
     restored = ParameterShard(0, np.arange(NUM_BUCKETS), "another life")
     assert restore_latest(restored, root) is not None
     return restored.positions("model").lowest()[0].examples
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no niceness of its own")
+def test_who_writes_gives_way_and_the_shard_does_not() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    with ThreadPoolExecutor(1, initializer=give_way) as writer:
+        of_writer = writer.submit(os.getpriority, os.PRIO_PROCESS, 0).result()
+
+    assert of_writer > before
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
 def test_a_snapshot_that_is_asked_for_is_written_and_told(
