@@ -41,3 +41,24 @@ def test_a_removed_row_makes_room_for_one_that_was_left_out() -> None:
     top.remove(np.array([0]))
 
     assert top.top(2).tolist() == [1, 2]
+
+
+def test_what_nobody_asks_for_is_kept_all_the_same() -> None:
+    top = TopRows(capacity=3)
+    draws = np.random.default_rng(0)
+    keys = np.full(300, -np.inf)
+    for _ in range(200):
+        rows = np.unique(draws.integers(300, size=7))
+        keys[rows] = draws.permutation(1_000)[: len(rows)] + draws.random(len(rows))
+        top.put(rows, keys[rows])
+
+    assert top.top(3).tolist() == np.argsort(-keys)[:3].tolist()
+
+
+def test_of_equal_keys_the_lower_row_number_comes_first() -> None:
+    top = TopRows(capacity=3)
+    top.put(np.array([4, 2, 3, 1]), np.ones(4))
+
+    top.remove(np.array([1]))
+
+    assert top.top(3).tolist() == [2, 3, 4]
