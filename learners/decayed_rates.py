@@ -67,13 +67,15 @@ class RatesByKey(Mapping[int, DecayedRates]):
     """The rates of the most recently touched keys, oldest touch first; a read-only mapping to its readers.
 
     Rows are kept packed: a person's state is decoded for every request and encoded after every event, and
-    hardly ever read row by row.
+    hardly ever read row by row. What came packed even stays as it came until a key is asked for: a request
+    reads all rows at once.
     """
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_by_key", "_packed")
 
-    def __init__(self, rows: dict[int, bytes] | None = None) -> None:
-        self._rows = rows if rows is not None else {}
+    def __init__(self, keys: bytes = b"", rows: bytes = b"") -> None:
+        self._packed = keys, rows
+        self._by_key: dict[int, bytes] | None = None  # holds, once it is there; `_packed` is what it came of
 
     def __getitem__(self, key: int) -> DecayedRates:
         return DecayedRates(*_ROW.unpack(self._rows[key]))
@@ -82,7 +84,7 @@ class RatesByKey(Mapping[int, DecayedRates]):
         return iter(self._rows)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._packed[0]) // 8 if self._by_key is None else len(self._by_key)
 
     def __contains__(self, key: object) -> bool:
         return key in self._rows
@@ -93,13 +95,14 @@ class RatesByKey(Mapping[int, DecayedRates]):
 
     def rows(self) -> Iterator[tuple[int, tuple[float, ...]]]:
         """Yield every key with its row, oldest touch first."""
-        return zip(self._rows, _ROW.iter_unpack(b"".join(self._rows.values())), strict=True)
+        keys, rows = self._pack()
+        return zip(unpack_keys(keys), _ROW.iter_unpack(rows), strict=True)
 
     def arrays(self) -> tuple[IdArray, DoubleArray]:
         """Return keys uint64 [n] and rows float64 [n, 5] in the order of DecayedRates' fields."""
-        keys = np.fromiter(self._rows, dtype=np.uint64, count=len(self._rows))
-        rows = np.frombuffer(b"".join(self._rows.values()), dtype=np.float64)
-        return keys, rows.reshape(len(keys), 5)
+        keys, rows = self._pack()
+        values = np.frombuffer(rows, dtype=np.float64)
+        return np.array(np.frombuffer(keys, dtype=np.uint64)), values.reshape(len(keys) // 8, 5)
 
     def add(
         self,
@@ -113,22 +116,37 @@ class RatesByKey(Mapping[int, DecayedRates]):
         preference: float,
     ) -> None:
         """Add one event to a key, which becomes the newest; over `limit` keys the oldest is forgotten."""
-        packed = self._rows.pop(key, None)
+        by_key = self._rows
+        packed = by_key.pop(key, None)
         rates = DecayedRates() if packed is None else DecayedRates(*_ROW.unpack(packed))
         rates.add(time, half_life, terminals, engaged, long_views, preference)
-        self._rows[key] = _ROW.pack(*rates.as_tuple())
-        if len(self._rows) > limit:
-            del self._rows[next(iter(self._rows))]
+        by_key[key] = _ROW.pack(*rates.as_tuple())
+        if len(by_key) > limit:
+            del by_key[next(iter(by_key))]
 
     def to_wire(self) -> list[bytes]:
-        return [pack_keys(self._rows), b"".join(self._rows.values())]
+        return list(self._pack())
 
     @classmethod
     def from_wire(cls, wire: list[bytes]) -> RatesByKey:
         """Raises MalformedMessageError where keys and rows differ in number."""
         keys, rows = wire
+        if not isinstance(keys, bytes) or not isinstance(rows, bytes):
+            raise MalformedMessageError("keys and rates must be bytes")
         if len(keys) % 8 or len(keys) // 8 * _ROW.size != len(rows):
             raise MalformedMessageError(f"{len(keys)} bytes of keys with {len(rows)} bytes of rates")
-        size = _ROW.size
-        pieces = [rows[start : start + size] for start in range(0, len(rows), size)]
-        return cls(dict(zip(unpack_keys(keys), pieces, strict=True)))
+        return cls(keys, rows)
+
+    @property
+    def _rows(self) -> dict[int, bytes]:
+        if self._by_key is None:
+            keys, rows = self._packed
+            size = _ROW.size
+            pieces = [rows[start : start + size] for start in range(0, len(rows), size)]
+            self._by_key = dict(zip(unpack_keys(keys), pieces, strict=True))
+        return self._by_key
+
+    def _pack(self) -> tuple[bytes, bytes]:
+        if self._by_key is None:
+            return self._packed
+        return pack_keys(self._by_key), b"".join(self._by_key.values())

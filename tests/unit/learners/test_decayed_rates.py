@@ -53,3 +53,26 @@ def test_rates_without_keys_have_empty_arrays() -> None:
 def test_keys_without_their_rows_are_refused() -> None:
     with pytest.raises(MalformedMessageError):
         RatesByKey.from_wire([b"12345678", b"123"])
+
+
+def test_rates_that_came_over_the_wire_are_those_that_went() -> None:
+    sent = RatesByKey()
+    for key in (7, 8, 9):
+        sent.add(key, 3, START + key, HALF_LIFE, 1.0, 1.0, 0.0, 0.5)
+    wire = sent.to_wire()
+    came = RatesByKey.from_wire(wire)
+    assert (len(came), list(came.rows()), came.to_wire()) == (3, list(sent.rows()), wire)
+    for one, other in zip(came.arrays(), sent.arrays(), strict=True):
+        assert np.array_equal(one, other)
+
+    for rates in (sent, came):
+        rates.add(1, 3, START + 20, HALF_LIFE, 1.0, 1.0, 0.0, 0.5)
+
+    assert list(came) == [8, 9, 1]
+    assert came.to_wire() == sent.to_wire()
+
+
+@pytest.mark.parametrize("wire", [["", ""], [b"12345678", [0.0]], [None, b""]])
+def test_keys_and_rates_that_are_no_bytes_are_refused(wire: list[bytes]) -> None:
+    with pytest.raises(MalformedMessageError):
+        RatesByKey.from_wire(wire)
