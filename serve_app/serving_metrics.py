@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -37,9 +36,6 @@ class ServingMetrics:
         )
         self.failed = Counter(
             "foryou_source_failures", "Sources left out of an answer.", ["stage"], registry=self.registry
-        )
-        self.items_served = Counter(
-            "foryou_items_served", "Contents in answers.", ["source"], registry=self.registry
         )
         self.short_answers = Counter(
             "foryou_short_answers", "Answers with fewer contents than asked for.", registry=self.registry
@@ -107,7 +103,6 @@ class ServingMetrics:
         # A child is looked up once: the client library's own lookup costs as much as counting does.
         self._requests_of = cache(self.requests.labels)
         self._request_seconds_of = cache(self.request_seconds.labels)
-        self._served_from = cache(self.items_served.labels)
 
     def observe_request(self, route: str, status: int, seconds: float) -> None:
         """Count one request under its route's template."""
@@ -116,11 +111,9 @@ class ServingMetrics:
 
     def observe_slate(self, slate: RankedSlate) -> None:
         """Count what the stages did, and what came of which source."""
-        self._stages.observe(slate.trace.records)
+        self._stages.observe(slate.trace.records, slate.sources)
         for name in slate.trace.failures:
             self.failed.labels(name).inc()
-        for source, count in collections.Counter(slate.sources).items():
-            self._served_from(source).inc(count)
 
     def observe_freshness(self, seconds: float) -> None:
         """Count how long after an event what was learned of it is served."""

@@ -1,4 +1,4 @@
-"""What the stages of ranking requests took, kept and removed, as Prometheus reads it.
+"""What the stages of ranking requests took, kept and removed, and what came of it, as Prometheus reads it.
 
 A request has some thirty stages; the client library's own counters would take a fiftieth of its time. So they
 are counted in plain numbers here, many requests at a time, and become series only where somebody reads them.
@@ -7,6 +7,7 @@ are counted in plain numbers here, many requests at a time, and become series on
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
@@ -37,22 +38,25 @@ class _Stage:
 
 
 class StageMetrics(Collector):
-    """One series for each stage that has run; one thread."""
+    """One series for each stage that has run and for each source that was served from; one thread."""
 
     def __init__(self) -> None:
         self._stages: dict[tuple[str, str], _Stage] = {}
-        self._uncounted: list[Iterable[StageRecord]] = []
+        self._served: Counter[str] = Counter()
+        self._uncounted: list[tuple[Iterable[StageRecord], Iterable[str]]] = []
 
-    def observe(self, records: Iterable[StageRecord]) -> None:
-        """Take note of the stages of one request, which change no more."""
-        self._uncounted.append(records)
+    def observe(self, records: Iterable[StageRecord], sources: Iterable[str]) -> None:
+        """Take note of the stages of one request and of the source of each content served; neither changes
+        any more."""
+        self._uncounted.append((records, sources))
         if len(self._uncounted) == _MOST_UNCOUNTED:
             self._count()
 
     def _count(self) -> None:
         uncounted, self._uncounted = self._uncounted, []
-        for records in uncounted:
+        for records, sources in uncounted:
             self._count_one(records)
+            self._served.update(sources)
 
     def _count_one(self, records: Iterable[StageRecord]) -> None:
         stages = self._stages
@@ -67,7 +71,7 @@ class StageMetrics(Collector):
                 stage.removed += num_in - num_out
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the three families."""
+        """Yield the four families."""
         self._count()
         seconds = HistogramMetricFamily(
             "foryou_stage_seconds", "Time of one stage of a ranking request.", labels=_LABELS
@@ -78,7 +82,10 @@ class StageMetrics(Collector):
             seconds.add_metric(labels, _cumulative(stage.counts), stage.seconds)
             kept.add_metric(labels, stage.kept)
             removed.add_metric(labels, stage.removed)
-        yield from (seconds, kept, removed)
+        served = CounterMetricFamily("foryou_items_served", "Contents in answers.", labels=("source",))
+        for source, count in self._served.items():
+            served.add_metric((source,), count)
+        yield from (seconds, kept, removed, served)
 
 
 def _cumulative(counts: Sequence[int]) -> list[tuple[str, float]]:

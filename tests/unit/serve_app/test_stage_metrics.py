@@ -32,8 +32,13 @@ def exposed(registry: CollectorRegistry) -> dict[tuple[str, tuple[tuple[str, str
     }
 
 
-@given(st.lists(st.lists(RECORDS, max_size=5), max_size=2 * _MOST_UNCOUNTED))
-def test_stages_are_counted_as_the_client_library_counts(requests: list[list[StageRecord]]) -> None:
+SOURCES = st.lists(st.sampled_from(["fresh", "two_tower"]), max_size=3)
+
+
+@given(st.lists(st.tuples(st.lists(RECORDS, max_size=5), SOURCES), max_size=2 * _MOST_UNCOUNTED))
+def test_stages_and_sources_are_counted_as_the_client_library_counts(
+    requests: list[tuple[list[StageRecord], list[str]]],
+) -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
     metrics = StageMetrics()
     ours.register(metrics)
@@ -41,10 +46,13 @@ def test_stages_are_counted_as_the_client_library_counts(requests: list[list[Sta
     seconds = Histogram("foryou_stage_seconds", "", labels, buckets=_BUCKETS, registry=theirs)
     kept = Counter("foryou_stage_kept", "", labels, registry=theirs)
     removed = Counter("foryou_stage_removed", "", labels, registry=theirs)
+    served = Counter("foryou_items_served", "", ["source"], registry=theirs)
 
-    for records in requests:
-        metrics.observe(records)
-    for record in itertools.chain.from_iterable(requests):
+    for records, sources in requests:
+        metrics.observe(records, sources)
+    for source in itertools.chain.from_iterable(sources for _, sources in requests):
+        served.labels(source).inc()
+    for record in itertools.chain.from_iterable(records for records, _ in requests):
         of_stage = record.kind, record.name
         seconds.labels(*of_stage).observe(record.seconds)
         kept.labels(*of_stage).inc(record.num_out)
@@ -58,6 +66,6 @@ def test_what_is_read_is_counted_up_to_now_and_each_request_once() -> None:
     registry.register(metrics)
     kept = []
     for _ in range(_MOST_UNCOUNTED + 2):
-        metrics.observe([StageRecord("source", "fresh", 0.001, 0, 1)])
+        metrics.observe([StageRecord("source", "fresh", 0.001, 0, 1)], ["fresh"])
         kept.append(exposed(registry)["foryou_stage_kept_total", (("kind", "source"), ("stage", "fresh"))])
     assert kept == list(range(1, _MOST_UNCOUNTED + 3))
