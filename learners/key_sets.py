@@ -39,6 +39,13 @@ class KeySet:
         return places
 
 
+def outside(keys: IdArray, members: IdArray) -> BoolArray:
+    """Say which of n keys are not among m others that are asked about only once, bool [n]."""
+    absent = np.empty(len(keys), dtype=np.bool_)
+    _mark_absent(_of_one_kind(members), _of_one_kind(keys), absent)
+    return absent
+
+
 def places_in_each(
     sets: tuple[IdArray, ...], asked: tuple[IdArray, ...], firsts: tuple[int, ...]
 ) -> IntArray:
@@ -110,6 +117,14 @@ def _table_of(keys: Any, bits: Any) -> Any:
 def _look_up(members: Any, table: Any, bits: Any, keys: Any, places: Any) -> None:
     for index in range(len(keys)):
         places[index] = _place_of(keys[index], members, table, bits)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _mark_absent(members: Any, keys: Any, absent: Any) -> None:
+    bits = _bits_for(len(members)) + 2  # sparse, as below
+    table = _table_of(members, bits)
+    for index in range(len(keys)):
+        absent[index] = _place_of(keys[index], members, table, bits) < 0
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from messages.arrays import BoolArray, DoubleArray, IdArray, IntArray
-from messages.audience import Audience
+from messages.arrays import BoolArray, ByteArray, DoubleArray, IdArray, IntArray
 from messages.content import ContentColumns
 from messages.features import IdBags
 from parameter_server.cuckoo_index import CuckooIndex
@@ -73,9 +72,17 @@ class ContentTable:
         times: DoubleArray = self._upload_times.values
         return times
 
-    def audience(self, rows: IntArray) -> Audience:
-        """Return to whom contents may be shown, by row number, as copies."""
-        return Audience(self._approved.values[rows], self._min_ages.values[rows])
+    @property
+    def approved(self) -> BoolArray:
+        """Whether a review lets a content be shown, bool [capacity], by row number; a view."""
+        approved: BoolArray = self._approved.values
+        return approved
+
+    @property
+    def min_ages(self) -> ByteArray:
+        """From which age on a content may be shown, years, uint8 [capacity], by row number; a view."""
+        ages: ByteArray = self._min_ages.values
+        return ages
 
     def find(self, keys: IdArray) -> IntArray:
         """Return the row number of each content, int64 [n], -1 where it is not known."""

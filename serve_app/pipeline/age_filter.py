@@ -36,7 +36,7 @@ class AgeFilter:
 
     def keep(self, request: RankingRequest, candidates: Candidates) -> BoolArray:
         contents = self._replica.state.contents
-        kept: BoolArray = contents.audience(candidates.rows).min_ages <= years_of(request)
+        kept: BoolArray = contents.min_ages[candidates.rows] <= years_of(request)
         if self._max_days is not None:
             kept &= request.now - contents.upload_times[candidates.rows] <= self._max_days * _DAY
         return kept

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from learners.key_sets import KeySet
+from learners import key_sets
 from messages.arrays import AnyArray, BoolArray, ByteArray, DoubleArray, FloatArray, IdArray, IntArray
 from messages.content import ContentColumns
 from messages.features import FeatureBatch
@@ -36,7 +36,9 @@ class Proposal:
         """Fill in zeros where a source has no scores or anchors."""
         return cls(
             rows,
-            np.zeros(len(rows), dtype=np.float32) if scores is None else scores.astype(np.float32),
+            np.zeros(len(rows), dtype=np.float32)
+            if scores is None
+            else scores.astype(np.float32, copy=False),
             np.zeros(len(rows), dtype=np.uint64) if anchors is None else anchors,
         )
 
@@ -163,4 +165,4 @@ def outside(keys: IdArray, unwanted: IdArray | Set[int]) -> BoolArray:
         return np.ones(len(keys), dtype=np.bool_)
     if isinstance(unwanted, Set):
         unwanted = np.fromiter(unwanted, dtype=np.uint64, count=len(unwanted))
-    return ~KeySet(unwanted).holds(keys)
+    return key_sets.outside(keys, unwanted)

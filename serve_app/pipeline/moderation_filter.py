@@ -17,4 +17,4 @@ class ModerationFilter:
         self._replica = replica
 
     def keep(self, _request: RankingRequest, candidates: Candidates) -> BoolArray:
-        return self._replica.state.contents.audience(candidates.rows).approved
+        return self._replica.state.contents.approved[candidates.rows]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.key_sets import KeySet, first_of_each, places_in_each
+from learners.key_sets import KeySet, first_of_each, outside, places_in_each
 
 KEYS = st.lists(st.one_of(st.integers(0, 30), st.integers(0, 2**64 - 1)), max_size=80)
 
@@ -18,6 +18,15 @@ def test_a_set_holds_its_keys_and_no_others(members: list[int], asked: list[int]
     held = KeySet(np.array(members, dtype=np.uint64)).holds(keys)
 
     assert held.tolist() == [key in members for key in keys.tolist()]
+
+
+@given(KEYS, KEYS)
+def test_keys_outside_are_those_that_a_set_does_not_hold(members: list[int], asked: list[int]) -> None:
+    keys = np.array([*asked, *members[:10]], dtype=np.uint64)
+
+    absent = outside(keys, np.array(members, dtype=np.uint64))
+
+    assert absent.tolist() == [key not in members for key in keys.tolist()]
 
 
 @given(KEYS, KEYS)

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from messages.identifiers import keys_of
 from serve_app.model_replica import ModelReplica
@@ -139,6 +141,22 @@ def test_the_candidate_limit_takes_from_every_source_in_proportion() -> None:
     )
 
     assert np.flatnonzero(kept).tolist() == [*range(40), *range(80, 90)]
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=8), st.integers(1, 40))
+def test_the_candidate_limit_keeps_the_smallest_shares(sizes: list[int], limit: int) -> None:
+    codes = np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes)
+    nothing = np.zeros(len(codes), dtype=np.uint64)
+    candidates = Candidates(
+        np.arange(len(codes)), nothing, nothing, codes, nothing.astype(np.float32), nothing
+    )
+    shares = np.concatenate([np.arange(size) / max(size, 1) for size in sizes])
+
+    kept = CandidateLimitFilter(CandidateLimitSettings(max_candidates=limit)).keep(
+        ranking_request(replica_of([])), candidates
+    )
+
+    assert np.flatnonzero(kept).tolist() == sorted(np.argsort(shares, kind="stable")[:limit].tolist())
 
 
 @pytest.mark.parametrize("max_per_creator", [0, 1])
