@@ -38,6 +38,12 @@ class CounterColumns:
         """Return the totals of m contents alone, int64 [m, len(COUNTER_TOTALS)], as copies."""
         return self._totals_at(self._index.find(ids))
 
+    def sums(self, ids: IdArray, columns: IntArray) -> IntArray:
+        """Return the sum of some of the totals, by their columns, of each of m contents, int64 [m]."""
+        sums = np.empty(len(ids), dtype=np.int64)
+        _put_sums(self._index.find(ids), self._totals.values, columns, sums)
+        return sums
+
     def read(self, ids: IdArray) -> CounterRows:
         """Return the counters of m contents in the order asked, as copies."""
         rows = self._index.find(ids)
@@ -76,3 +82,15 @@ def _copy(
             for column in range(decayed.shape[2]):
                 into_decayed[index, life, column] = decayed[row, life, column] if known else 0.0
         into_times[index] = times[row] if known else 0.0
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _put_sums(rows: Any, totals: Any, columns: Any, sums: Any) -> None:
+    """Write what the columns of each row add up to, 0 for a row of -1."""
+    for index in range(len(rows)):
+        if index + AHEAD < len(rows):
+            ask_for(totals, rows[index + AHEAD])
+        sums[index] = 0
+        if rows[index] >= 0:
+            for column in columns:
+                sums[index] += totals[rows[index], column]

@@ -10,7 +10,7 @@ from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import Proposal
 from serve_app.pipeline.ranking_request import RankingRequest
 
-_TERMINALS = [COUNTER_TOTAL_INDEX[name] for name in ("views", "completes", "skips")]
+_TERMINALS = np.array([COUNTER_TOTAL_INDEX[name] for name in ("views", "completes", "skips")])
 
 
 class FreshSettings(BaseModel):
@@ -37,8 +37,8 @@ class FreshSource:
     def propose(self, request: RankingRequest) -> Proposal:
         state = self._replica.state
         rows = request.unseen(state.fresh.top(4 * self._settings.num_candidates))
-        totals = state.counters.totals(state.contents.content_keys[rows])
-        rows = rows[sum(totals[:, column] for column in _TERMINALS) < self._settings.watch_budget]
+        watched = state.counters.sums(state.contents.content_keys[rows], _TERMINALS)
+        rows = rows[watched < self._settings.watch_budget]
         if len(rows) > self._settings.num_candidates:
             drawn = request.generator.choice(len(rows), self._settings.num_candidates, replace=False)
             rows = rows[np.sort(drawn)]

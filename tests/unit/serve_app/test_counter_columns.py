@@ -38,3 +38,4 @@ def test_counters_are_read_as_they_were_put(ids: list[int]) -> None:
     np.testing.assert_array_equal(read.decayed, expected.decayed * known[:, None, None])
     np.testing.assert_array_equal(read.times, expected.times * known)
     np.testing.assert_array_equal(columns.totals(asked), read.totals)
+    np.testing.assert_array_equal(columns.sums(asked, np.array([2, 0])), read.totals[:, [2, 0]].sum(axis=1))
