@@ -9,6 +9,7 @@ import faiss
 import numpy as np
 
 from messages.arrays import BoolArray, ByteArray, FloatArray, IntArray
+from serve_app.best_products import put_best_first
 from serve_app.index_rebuild import ContentIndexSettings, IndexRebuild
 from serve_app.inverted_index import InvertedIndex
 from serve_app.probe_calibration import calibration
@@ -149,9 +150,7 @@ class ContentIndex:
             found = self._inverted.search(query, count, excluded, num_probes)
             if len(found) < count:  # the probed lists hold too few: far apart, or nearly all excluded
                 return self.search_exact(queries, count, excluded)
-            exact = self._vectors.take(found, axis=0) @ query
-            order = np.argsort(-exact)
-            rows[place], products[place] = found[order], exact[order]
+            put_best_first(self._vectors, found, query, rows[place], products[place])
         return rows, products
 
     def search_exact(

@@ -13,13 +13,10 @@ import numpy as np
 from numba import njit
 
 from messages.arrays import AnyArray, IntArray
-from serve_app.best_products import cut_down, keep_best
+from serve_app.best_products import SUMS, cut_down, keep_best
 
 LANES = 64
 """Vectors a block: a cache line of each dimension."""
-
-_SUMS = {"reassoc", "contract", "nsz"}
-"""What the compiler may assume of sums; not that no number is a NaN."""
 
 
 class ListBlocks(NamedTuple):
@@ -172,7 +169,7 @@ def _mark(rows: Any, marks: Any) -> None:
             marks[row >> 3] |= np.uint8(1 << (row & 7))
 
 
-@njit(cache=True, nogil=True, fastmath=_SUMS)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=SUMS)  # type: ignore[untyped-decorator]
 def _multiply(codes: Any, scales: Any, query: Any, least: Any, sums: Any) -> Any:
     """Write the products of a block's vectors; return whether any is higher than `least`.
 

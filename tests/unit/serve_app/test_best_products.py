@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serve_app.best_products import cut_down, keep_best, nearest_lists
+from serve_app.best_products import cut_down, keep_best, nearest_lists, put_best_first
 
 Products = st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=60)
 
@@ -65,3 +65,18 @@ def test_the_nearest_lists_come_behind_the_one_that_every_search_looks_through(n
     assert lists[0] == len(nearness)
     assert len(set(lists[1:].tolist())) == count
     assert sorted(nearness[chosen] for chosen in lists[1:]) == sorted(nearness)[-count:]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 49), max_size=40, unique=True), st.integers(1, 9), st.integers(0, 99))
+def test_found_rows_are_ranked_by_exact_products(found, dimension, seed) -> None:
+    generator = np.random.default_rng(seed)
+    vectors = generator.normal(size=(50, dimension)).astype(np.float32)
+    query = generator.normal(size=dimension).astype(np.float32)
+    rows, products = np.empty(len(found), dtype=np.int64), np.empty(len(found), dtype=np.float32)
+
+    put_best_first(vectors, np.array(found, dtype=np.int64), query, rows, products)
+
+    assert sorted(rows.tolist()) == sorted(found)
+    assert (products[:-1] >= products[1:]).all()
+    np.testing.assert_allclose(products, vectors[rows] @ query, rtol=1e-5, atol=1e-5)
