@@ -58,11 +58,11 @@ class RequestNetwork:
         by_kind = np.concatenate(
             [values @ weight for values, weight in zip(inputs.kind_rows, weights, strict=True)]
         )
+        by_kind[: len(inputs.kind_rows[0])] += inputs.shared @ self._shared_weight + self._bias
         first, hidden, *others = self._working_memory(len(own))
         np.matmul(own, own_weight, out=first)
         logits = np.empty((len(own), _NUM_OUTPUTS), dtype=np.float32)
-        bias = inputs.shared @ self._shared_weight + self._bias
-        _finish_first(first, bias[0], by_kind, inputs.kinds, hidden, logits)
+        _finish_first(first, by_kind, inputs.kinds, hidden, logits)
         for (weight, bias), values in zip(self._layers, others, strict=True):
             np.matmul(hidden, weight, out=values)
             _add_rectified(values, bias)
@@ -85,22 +85,23 @@ def _laid_out(weight: FloatArray) -> FloatArray:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _finish_first(first: Any, bias: Any, by_kind: Any, kinds: Any, hidden: Any, wide: Any) -> None:
-    """Add the bias and what each row's kinds give, and part the sums: hidden units, and the wide part.
+def _finish_first(first: Any, by_kind: Any, kinds: Any, hidden: Any, wide: Any) -> None:
+    """Add what each row's kinds give, and part the sums: hidden units, and the wide part.
 
-    first: [n, H + K]. by_kind: [u, H + K]. kinds: [n, 3], rows of `by_kind`. hidden: [n, H].
-    wide: [n, K]. A NaN stays one: it says that the model has no answer.
+    first: [n, H + K]. by_kind: [u, H + K], one of a row's kinds with what all rows have. kinds: [n, 3], rows
+    of `by_kind`. hidden: [n, H]. wide: [n, K]. A NaN stays one: it says that the model has no answer.
     """
     width = hidden.shape[1]
     for row in range(len(first)):
-        one, other, last = kinds[row]
+        # By slices: with two indices at each number the compiler makes no vectors of them.
+        sums, units, outputs = first[row], hidden[row], wide[row]
+        one, other, last = by_kind[kinds[row, 0]], by_kind[kinds[row, 1]], by_kind[kinds[row, 2]]
         for column in range(width):
-            unit = first[row, column] + by_kind[one, column] + by_kind[other, column] + by_kind[last, column]
-            unit += bias[column]
-            hidden[row, column] = np.float32(0) if unit < 0 else unit
-        for column in range(width, len(bias)):
-            unit = first[row, column] + by_kind[one, column] + by_kind[other, column] + by_kind[last, column]
-            wide[row, column - width] = unit + bias[column]
+            unit = sums[column] + one[column] + other[column] + last[column]
+            units[column] = np.float32(0) if unit < 0 else unit
+        for column in range(len(outputs)):
+            place = width + column
+            outputs[column] = sums[place] + one[place] + other[place] + last[place]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
