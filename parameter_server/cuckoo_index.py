@@ -54,6 +54,12 @@ class CuckooIndex:
         """The share of places that are taken."""
         return len(self) / (int(self._sizes.sum()) * kernels.PLACES)
 
+    @property
+    def parts(self) -> tuple[IdArray, IdArray]:
+        """Where the parts lie and how large they are, as `cuckoo_kernels.find` takes them: for kernels that
+        find rows and read them in one pass. To be read only; later changes of the index show in them."""
+        return self._bases, self._sizes
+
     def find(self, ids: IdArray) -> IntArray:
         """Return the row of each id, int64 [m], -1 where it has none. ids: uint64 [m]."""
         rows = np.empty(len(ids), dtype=np.int64)

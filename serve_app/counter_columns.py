@@ -10,6 +10,8 @@ from numba import njit
 from messages.arrays import IdArray, IntArray
 from messages.updates import COUNTER_TOTALS, DECAYED_COUNTERS, HALF_LIVES, CounterRows
 from parameter_server.cuckoo_index import CuckooIndex
+from parameter_server.cuckoo_kernels import find
+from parameter_server.native_memory import kernel_input
 from serve_app.growing_array import GrowingArray
 from serve_app.row_prefetch import AHEAD, ask_for
 
@@ -46,15 +48,15 @@ class CounterColumns:
 
     def read(self, ids: IdArray) -> CounterRows:
         """Return the counters of m contents in the order asked, as copies."""
-        rows = self._index.find(ids)
-        totals, decayed = self._totals.values, self._decayed.values
+        totals, decayed, times = self._totals.values, self._decayed.values, self._times.values
         counters = CounterRows(
             ids,
             np.empty((len(ids), *totals.shape[1:]), dtype=np.int64),
             np.empty((len(ids), *decayed.shape[1:]), dtype=np.float64),
             np.empty(len(ids), dtype=np.float64),
         )
-        _copy(rows, totals, decayed, self._times.values, counters.totals, counters.decayed, counters.times)
+        keys, into = kernel_input(ids, np.uint64), (counters.totals, counters.decayed, counters.times)
+        _copy(*self._index.parts, keys, totals, decayed, times, *into)
         return counters
 
     def _totals_at(self, rows: IntArray) -> IntArray:
@@ -66,9 +68,19 @@ class CounterColumns:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _copy(
-    rows: Any, totals: Any, decayed: Any, times: Any, into_totals: Any, into_decayed: Any, into_times: Any
+    bases: Any,
+    sizes: Any,
+    ids: Any,
+    totals: Any,
+    decayed: Any,
+    times: Any,
+    into_totals: Any,
+    into_decayed: Any,
+    into_times: Any,
 ) -> None:
-    """Copy the counters of each row, zeros for a row of -1."""
+    """Copy the counters of each id, zeros for one that is not there. bases, sizes: of the index."""
+    rows = np.empty(len(ids), dtype=np.int64)
+    find(bases, sizes, ids, rows)
     for index in range(len(rows)):
         if index + AHEAD < len(rows):
             ahead = rows[index + AHEAD]

@@ -11,6 +11,7 @@ from messages.arrays import FloatArray, IdArray
 from messages.features import IdBags
 from messages.updates import Rows
 from parameter_server.cuckoo_index import CuckooIndex
+from parameter_server.cuckoo_kernels import find
 from parameter_server.initializers import fill_initial, slot_seed
 from parameter_server.native_memory import kernel_input
 from serve_app.growing_array import GrowingArray
@@ -55,19 +56,21 @@ class EmbeddingRows:
 
     def copy(self, ids: IdArray, into: FloatArray, column: int) -> None:
         """Write the row of each id into a row of `into`, float32 [m, w], from `column` on."""
-        found = self._index.find(ids)
-        _copy(found, self._values.values, kernel_input(ids, np.uint64), self._seed, self._scale, into, column)
+        keys = kernel_input(ids, np.uint64)
+        _copy(*self._index.parts, keys, self._values.values, self._seed, self._scale, into, column)
 
     def copy_means(self, bags: IdBags, into: FloatArray, column: int) -> None:
         """Write the mean of each bag's rows, zeros for an empty bag. bags: m of them."""
-        ids = kernel_input(bags.values, np.uint64)
-        rows = self._values.values
-        _copy_means(self._index.find(ids), rows, ids, bags.offsets, self._seed, self._scale, into, column)
+        keys, parts, rows = kernel_input(bags.values, np.uint64), self._index.parts, self._values.values
+        _copy_means(*parts, keys, rows, bags.offsets, self._seed, self._scale, into, column)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _copy(found: Any, rows: Any, ids: Any, seed: Any, scale: Any, into: Any, column: Any) -> None:
-    """Copy each row that was found; write the initial value of each other."""
+def _copy(bases: Any, sizes: Any, ids: Any, rows: Any, seed: Any, scale: Any, into: Any, column: Any) -> None:
+    """Copy the row of each id that has one; write the initial value of each other. bases, sizes: of the
+    index."""
+    found = np.empty(len(ids), dtype=np.int64)
+    find(bases, sizes, ids, found)
     width = rows.shape[1]
     for index in range(min(AHEAD, len(found))):
         ask_for(rows, found[index])
@@ -85,9 +88,19 @@ def _copy(found: Any, rows: Any, ids: Any, seed: Any, scale: Any, into: Any, col
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _copy_means(
-    found: Any, rows: Any, ids: Any, offsets: Any, seed: Any, scale: Any, into: Any, column: Any
+    bases: Any,
+    sizes: Any,
+    ids: Any,
+    rows: Any,
+    offsets: Any,
+    seed: Any,
+    scale: Any,
+    into: Any,
+    column: Any,
 ) -> None:
     """Write the mean of each bag's rows, those not found by their initial values; zeros for no rows."""
+    found = np.empty(len(ids), dtype=np.int64)
+    find(bases, sizes, ids, found)
     width = rows.shape[1]
     initial = np.empty(width, dtype=np.float32)
     for place in range(min(AHEAD, len(found))):
