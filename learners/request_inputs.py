@@ -7,7 +7,6 @@ once, and of the features that have few values in a request, the rows of each va
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Protocol
 
 import numpy as np
@@ -44,6 +43,8 @@ buckets, language."""
 CATEGORY_KIND = 0
 _OF_KINDS = {feature for kind in KINDS for feature in kind}
 _SINGLE_FEATURES = tuple(name for name in CONTENT_ID_FEATURES if name not in _OF_KINDS)
+_MOMENT_FEATURES = tuple(name for name in SHARED_ID_FEATURES if ID_FEATURES[name] == CONTEXT_SLOT)
+"""They stand side by side, so one look-up fills the columns of all."""
 _PLAIN = Scaling(np.zeros(NUM_SCALED, np.float32), np.ones(NUM_SCALED, np.float32), np.float32(np.inf))
 
 
@@ -127,11 +128,11 @@ def _shared(person: FeatureBatch, lookup: CandidateRows, layout: InputLayout) ->
     """Look up the person's and the moment's rows, side by side in float32 [1, S]; room for the numbers comes
     last."""
     shared = np.empty((1, layout.shared_width), dtype=np.float32)
-    for slot, names in groupby(SHARED_ID_FEATURES, ID_FEATURES.__getitem__):
-        features = tuple(names)
-        ids = np.concatenate([person.ids[feature] for feature in features])
-        columns = slice(layout.row_columns(features[0]).start, layout.row_columns(features[-1]).stop)
-        shared[0, columns] = lookup.rows(slot, ids).ravel()
+    shared[:, layout.row_columns("user")] = lookup.rows(USER_SLOT, person.ids["user"])
+    first, last = (layout.row_columns(_MOMENT_FEATURES[place]) for place in (0, -1))
+    moment = shared[0, first.start : last.stop].reshape(len(_MOMENT_FEATURES), -1)
+    ids = np.concatenate([person.ids[feature] for feature in _MOMENT_FEATURES])
+    lookup.copy_rows(CONTEXT_SLOT, ids, moment, 0)
     for feature in SHARED_BAG_FEATURES:
         column = layout.row_columns(feature).start
         lookup.copy_means(BAG_FEATURES[feature], person.bags[feature], shared, column)
