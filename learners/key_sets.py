@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from learners.kernel_arrays import kernel_array
 from messages.arrays import BoolArray, IdArray, IntArray
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -35,7 +36,7 @@ class KeySet:
         """Return where among these each of n keys stands, int64 [n], -1 for one that does not; one that is
         there more than once stands at its last place."""
         places = np.empty(len(keys), dtype=np.int64)
-        _look_up(self.keys, self._table, self._bits, _of_one_kind(keys), places)
+        _look_up(self.keys, self._table, self._bits, kernel_array(keys, np.uint64), places)
         return places
 
 
@@ -53,7 +54,8 @@ def places_in_each(
     place there, 0 for one that is not there. asked: for each set the n keys to look for. firsts: at least 1.
     """
     places = np.empty((len(sets), len(asked[0])), dtype=np.int64)
-    _look_up_in_each(tuple(map(_of_one_kind, sets)), tuple(map(_of_one_kind, asked)), firsts, places)
+    members, keys = (tuple([kernel_array(keys, np.uint64) for keys in given]) for given in (sets, asked))
+    _look_up_in_each(members, keys, firsts, places)
     return places
 
 
@@ -63,14 +65,6 @@ def numbered(keys: IdArray | IntArray) -> tuple[IntArray, IntArray]:
     numbers = np.empty(len(keys), dtype=np.int64)
     firsts: IntArray = first_of_each(keys.view(np.uint64), numbers, 0)
     return numbers, firsts
-
-
-def _of_one_kind(keys: IdArray) -> IdArray:
-    """Numba compiles anew for each layout, alignment and writability."""
-    flags = keys.flags
-    if keys.dtype == np.uint64 and flags.carray:
-        return keys
-    return np.require(keys, dtype=np.uint64, requirements=("C", "A", "W"))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

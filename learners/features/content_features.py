@@ -9,6 +9,7 @@ from numba import njit
 
 from learners.features.rates import odds_ratio
 from learners.features.schema import ENGAGE_PRIOR, LONG_VIEW_PRIOR, PAIR_DENSE_FEATURES
+from learners.kernel_arrays import kernel_array
 from learners.key_sets import places_in_each
 from learners.user_state import UserState
 from learners.user_state_settings import DEFAULT_SETTINGS
@@ -62,7 +63,7 @@ def pair_dense_features(
         contents.tags.lengths(),
         contents.audio_uses,
         now,
-        same_language(np.uint64(language_key), contents.language_keys),
+        (np.array([language_key], dtype=np.uint64), contents.language_keys),
     )
 
 
@@ -76,14 +77,15 @@ def pair_columns(
     num_tags: IntArray,
     audio_uses: IntArray | None,
     now: float | DoubleArray,
-    same_languages: FloatArray,
+    languages: tuple[IdArray, IdArray],
 ) -> FloatArray:
     """Put the columns of PAIR_DENSE_FEATURES together, float32 [n, P].
 
     groups: a table as from `group_columns`. places: int64 [6, n], of each content the rows of `groups` that
     are its category, its creator and its category of late, then what is not 0 where the creator is followed,
     the content in the history and the content liked. own_rates: the person's engage and long-view rate.
-    These, terminals and now: of one person, or [n] each.
+    languages: their keys, the person's and of each content. What is the person's, terminals and now: of one,
+    or [n] each.
     """
     count = len(durations)
     uses = np.zeros(count) if audio_uses is None else np.log1p(audio_uses)
@@ -93,12 +95,12 @@ def pair_columns(
         places,
         np.atleast_1d(np.asarray(terminals, dtype=np.float64)),
         *(np.ascontiguousarray(rates) for rates in own_rates),
-        np.require(durations, dtype=np.float32, requirements=("C", "A", "W")),
+        kernel_array(durations, np.float32),
         np.log1p(durations),
         np.log1p(np.maximum(now - upload_times, 0.0) / _HOUR),
         num_tags,
         uses,
-        same_languages,
+        *(kernel_array(keys, np.uint64) for keys in languages),
         columns,
     )
     return columns
@@ -116,7 +118,8 @@ def _put_columns(
     log_ages: Any,
     num_tags: Any,
     log_uses: Any,
-    same_languages: Any,
+    own_languages: Any,
+    languages: Any,
     columns: Any,
 ) -> None:
     """Write all columns in one pass; of the logarithms numpy takes many at once in a fraction of the time."""
@@ -138,30 +141,21 @@ def _put_columns(
         put[17] = length * long_view_rates[person]
         put[18] = log_ages[row] / 6
         put[19] = min(num_tags[row], 10) / 5
-        put[20] = same_languages[row]
+        put[20] = same_language(own_languages[person], languages[row])
         put[21] = latest[_ENGAGE_RATE]
         put[22] = latest[_PREFERENCE]
         put[23] = latest[_LOG_TERMINALS]
         put[24] = log_uses[row] / 4
 
 
-def same_language(person: np.uint64 | IdArray, contents: IdArray) -> FloatArray:
-    """Return 1 where a content is in the person's language, -1 where in another, 0 where one is not known,
-    float32 [n]. Keys: of `language_name`; person: one, or n."""
-    same = np.empty(len(contents), dtype=np.float32)
-    _compare(
-        *(np.require(keys, np.uint64, ("C", "A", "W")) for keys in (np.atleast_1d(person), contents)), same
-    )
-    return same
-
-
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _compare(person: Any, contents: Any, same: Any) -> None:
+def same_language(own: Any, other: Any) -> Any:
+    """Return 1 where a content is in the person's language, -1 where in another, 0 where one is not known.
+    Keys: of `language_name`."""
     missing = np.uint64(MISSING_KEY)
-    for row in range(len(contents)):
-        own = person[row if len(person) > 1 else 0]
-        known = contents[row] != missing and own != missing
-        same[row] = np.float32(0) if not known else np.float32(1 if contents[row] == own else -1)
+    if own == missing or other == missing:
+        return np.float32(0)
+    return np.float32(1) if own == other else np.float32(-1)
 
 
 def group_columns(
@@ -177,7 +171,7 @@ def group_columns(
     count = len(rates)
     numbers, table = np.empty((6, count)), np.empty((1 + count, 6))
     _put_numbers(
-        np.require(rates, dtype=np.float64, requirements=("C", "A", "W")),
+        kernel_array(rates, np.float64),
         np.atleast_1d(np.asarray(now, dtype=np.float64)),
         count if first_latest is None else first_latest,
         numbers,

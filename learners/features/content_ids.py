@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from learners.features.user_features import context_key
+from learners.kernel_arrays import kernel_array
 from messages.arrays import FloatArray, IdArray
 from messages.identifiers import MISSING_KEY, key_of
 
@@ -30,13 +31,8 @@ def crossed(key: int | np.uint64 | IdArray, keys: IdArray) -> IdArray:
     """
     pairs = np.empty(len(keys), dtype=np.uint64)
     first = np.atleast_1d(np.asarray(key, dtype=np.uint64))
-    _cross(_kernel_keys(first), _kernel_keys(keys), pairs)
+    _cross(kernel_array(first, np.uint64), kernel_array(keys, np.uint64), pairs)
     return pairs
-
-
-def _kernel_keys(keys: IdArray) -> IdArray:
-    """Return keys as one kind of array: numba compiles anew for each layout, alignment and writability."""
-    return np.require(keys, dtype=np.uint64, requirements=("C", "A", "W"))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -71,8 +67,7 @@ def content_language_keys(language_keys: IdArray) -> IdArray:
 def duration_bucket_keys(durations: FloatArray) -> IdArray:
     """Return the key of each duration's bucket, uint64 [n]. durations: seconds, NaN where unknown."""
     keys = np.empty(len(durations), dtype=np.uint64)
-    known = np.require(durations, dtype=np.float32, requirements=("C", "A", "W"))
-    _put_bucket_keys(known, np.log2(np.fmax(durations, np.float32(1))), keys)
+    _put_bucket_keys(kernel_array(durations, np.float32), np.log2(np.fmax(durations, np.float32(1))), keys)
     return keys
 
 

@@ -9,6 +9,7 @@ from numba import njit
 
 from learners.features.rates import odds_ratio
 from learners.features.schema import COUNTER_FEATURES, COUNTER_RATE_PRIORS
+from learners.kernel_arrays import kernel_array
 from messages.arrays import DoubleArray, FloatArray
 from messages.features import FeatureBatch
 from messages.updates import COUNTER_TOTAL_INDEX, DECAYED_COUNTERS, HALF_LIVES, CounterRows
@@ -47,8 +48,8 @@ def counter_features(rows: CounterRows, now: float | DoubleArray) -> FloatArray:
     odds, sizes = np.empty((count, len(_PRIORS) + 1)), np.empty((count, len(_SIZE_SCALES)))
     features = np.empty((count, len(COUNTER_FEATURES)), dtype=np.float32)
     _put_odds(
-        np.require(rows.totals, np.int64, ("C", "A", "W")),
-        np.require(rows.decayed, np.float64, ("C", "A", "W")),
+        kernel_array(rows.totals, np.int64),
+        kernel_array(rows.decayed, np.float64),
         np.exp2(fades, out=fades),
         odds,
         sizes,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from learners.features.content_features import group_columns, pair_columns, same_language
+from learners.features.content_features import group_columns, pair_columns
 from learners.features.content_ids import content_language_keys, crossed, duration_bucket_keys
 from learners.features.person_snapshot import PAIR_DTYPE, PERSON_DTYPE, PersonSnapshot
 from learners.features.schema import DENSE_FEATURES, NUM_USER_DENSE, SHARED_ID_FEATURES
@@ -46,7 +46,7 @@ def assemble_rows(
         rows.tags.lengths(),
         rows.audio_uses,
         now,
-        same_language(shared["language"], rows.language_keys),
+        (shared["language"], rows.language_keys),
     )
     ids = shared | {
         "content": rows.content_keys,

@@ -158,7 +158,10 @@ def test_columns_of_a_pair_are_those_of_plain_numpy(people: str, seed: int, coun
     durations, uploads = some_durations(draws, count), NOW - draws.normal(999, 9_999, count)
     num_tags, uses = draws.integers(0, 20, (2, count))
     members = draws.random((3, count)) < 0.5
-    same = draws.integers(-1, 2, count).astype(np.float32)
+    own_languages = draws.integers(0, 3, num_people).astype(np.uint64)
+    languages = draws.integers(0, 3, count).astype(np.uint64)
+    known = (own_languages != MISSING_KEY) & (languages != MISSING_KEY)
+    same = known * np.where(own_languages == languages, 1, -1)
 
     columns = pair_columns(
         groups,
@@ -170,7 +173,7 @@ def test_columns_of_a_pair_are_those_of_plain_numpy(people: str, seed: int, coun
         num_tags,
         uses,
         moments,
-        same,
+        (own_languages, languages),
     )
 
     known = np.isfinite(durations)
