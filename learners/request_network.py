@@ -41,26 +41,28 @@ class RequestNetwork:
             self._layers.append((_laid_out(dense[f"{name}.weight"]), _laid_out(dense[f"{name}.bias"])[0]))
         self._output_weight = _laid_out(dense["output.weight"])
         self._factors = [layout.vector_columns(name) for name in ("user", "history", "preferred_categories")]
+        vector, category = (part.stop - part.start for part in self._factors[1:])
+        # Each request writes its person's products over these rows of the weights above.
+        self._content_weight = self._own_weight[:vector].copy()
+        self._category_weight = self._kind_weights[CATEGORY_KIND][:category].copy()
         self._memory: list[FloatArray] = []
 
     def logits(self, inputs: RequestInputs) -> FloatArray:
         """Return one logit per candidate and output, float32 [n, len(OUTPUTS)]."""
         own, person = inputs.own, inputs.shared[0]
         user, history, taste = (person[columns, None] for columns in self._factors)
-        vector, category = len(user), len(taste)
-        products = self._products_weight
-        own_weight, category_weight = self._own_weight.copy(), self._kind_weights[CATEGORY_KIND].copy()
-        own_weight[:vector] += user * products[:vector]
-        own_weight[:vector] += history * products[vector : 2 * vector]
-        category_weight[:category] += taste * products[2 * vector :]
-        weights = [*self._kind_weights]
-        weights[CATEGORY_KIND] = category_weight
+        vector, category = len(self._content_weight), len(self._category_weight)
+        products, content_weight = self._products_weight, self._own_weight[:vector]
+        np.add(self._content_weight, user * products[:vector], out=content_weight)
+        content_weight += history * products[vector : 2 * vector]
+        category_weight = self._kind_weights[CATEGORY_KIND][:category]
+        np.add(self._category_weight, taste * products[2 * vector :], out=category_weight)
         by_kind = np.concatenate(
-            [values @ weight for values, weight in zip(inputs.kind_rows, weights, strict=True)]
+            [values @ weight for values, weight in zip(inputs.kind_rows, self._kind_weights, strict=True)]
         )
         by_kind[: len(inputs.kind_rows[0])] += inputs.shared @ self._shared_weight + self._bias
         first, hidden, *others = self._working_memory(len(own))
-        np.matmul(own, own_weight, out=first)
+        np.matmul(own, self._own_weight, out=first)
         logits = np.empty((len(own), _NUM_OUTPUTS), dtype=np.float32)
         _finish_first(first, by_kind, inputs.kinds, hidden, logits)
         for (weight, bias), values in zip(self._layers, others, strict=True):
