@@ -44,7 +44,7 @@ def counter_features(rows: CounterRows, now: float | DoubleArray) -> FloatArray:
     """
     count = len(rows)
     elapsed = np.maximum(np.asarray(now, dtype=np.float64) - rows.times, 0.0)
-    fades = elapsed[:, None] / -_HALF_LIVES
+    fades = elapsed / -_HALF_LIVES[:, None]
     odds, sizes = np.empty((count, len(_PRIORS) + 1)), np.empty((count, len(_SIZE_SCALES)))
     features = np.empty((count, len(COUNTER_FEATURES)), dtype=np.float32)
     _put_odds(
@@ -63,7 +63,7 @@ def counter_features(rows: CounterRows, now: float | DoubleArray) -> FloatArray:
 def _put_odds(totals: Any, decayed: Any, fades: Any, odds: Any, sizes: Any) -> None:
     """Write what the logarithms are taken of: one pass over the counters, none over columns of them.
 
-    totals: int64 [n, T]. decayed: float64 [n, H, D]. fades: float64 [n, H], what brings these to now. odds:
+    totals: int64 [n, T]. decayed: float64 [n, H, D]. fades: float64 [H, n], what brings these to now. odds:
     float64 [n, R + 1], of each rate as `smoothed_rate` has them, then of the speeds. sizes: float64
     [n, 2 + H].
     """
@@ -80,7 +80,7 @@ def _put_odds(totals: Any, decayed: Any, fades: Any, odds: Any, sizes: Any) -> N
         sizes[row, 0] = totals[row, _WATCH] / 1_000 / max(terminals, 1.0)
         sizes[row, 1] = terminals
         for life in range(num_lives):
-            fade = fades[row, life]
+            fade = fades[life, row]
             recent = fade * decayed[row, life, _TERMINALS]
             sizes[row, 2 + life] = recent
             first = of_totals + life * num_decayed
