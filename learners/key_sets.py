@@ -43,7 +43,7 @@ class KeySet:
 def outside(keys: IdArray, members: IdArray) -> BoolArray:
     """Say which of n keys are not among m others that are asked about only once, bool [n]."""
     absent = np.empty(len(keys), dtype=np.bool_)
-    _mark_absent(_of_one_kind(members), _of_one_kind(keys), absent)
+    _mark_absent(kernel_array(members, np.uint64), kernel_array(keys, np.uint64), absent)
     return absent
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import faiss
 import numpy as np
-import numpy.typing as npt
 
-from messages.arrays import AnyArray, FloatArray, IntArray
+from learners.kernel_arrays import kernel_array
+from messages.arrays import FloatArray, IntArray
 from serve_app.best_products import nearest_lists
 from serve_app.quantized_lists import QuantizedLists
 
@@ -97,16 +97,16 @@ class InvertedIndex:
     def put(self, rows: IntArray, vectors: FloatArray) -> None:
         """Add or replace vectors, float32 [n, dimension]; rows are unique."""
         if len(rows):
-            vectors = _of_one_kind(vectors, np.float32)
+            vectors = kernel_array(vectors, np.float32)
             distances, nearest = self._nearest.search(vectors, 1)
             # Of a vector with a number that is none FAISS says -1: it lies in any list, and is found in none.
             lists = np.maximum(nearest[:, 0], 0)
             lists[distances[:, 0] > self.reach] = self.num_lists
-            self._lists.put(_of_one_kind(rows, np.int64), lists, vectors)
+            self._lists.put(kernel_array(rows, np.int64), lists, vectors)
 
     def remove(self, rows: IntArray) -> None:
         """Take rows out; those that are not in here are left out silently."""
-        self._lists.remove(_of_one_kind(rows, np.int64))
+        self._lists.remove(kernel_array(rows, np.int64))
 
     def tidy(self) -> None:
         """Lay the lists out for reading, after many changes; takes as long as a hundred searches."""
@@ -121,15 +121,8 @@ class InvertedIndex:
         own; with all lists only rounding is between this and an exact search. Returns int64 [m], m <= count.
         """
         probes = min(num_probes or self.num_probes, self.num_lists)
-        query = _of_one_kind(query, np.float32)
+        query = kernel_array(query, np.float32)
         # Outliers come first: the better those found so far, the less the others have to offer.
         lists = nearest_lists(self.centroids @ query, probes)
-        rows, _ = self._lists.scan(query, lists, count, _of_one_kind(left_out, np.int64))
+        rows, _ = self._lists.scan(query, lists, count, kernel_array(left_out, np.int64))
         return rows
-
-
-def _of_one_kind(values: AnyArray, dtype: npt.DTypeLike) -> AnyArray:
-    """Return an array for compiled loops: numba compiles anew for each layout, alignment and writability."""
-    if values.dtype == dtype and values.flags.carray:  # numpy takes six times as long to see it
-        return values
-    return np.require(values, dtype=dtype, requirements=("C", "A", "W"))
