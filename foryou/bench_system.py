@@ -60,12 +60,12 @@ def benchmark_system(
                 }
             },
         }
-        with System(with_changes(settings, changes), say=lambda step: say(f"starting {step}")) as system:
-            before = signal.signal(signal.SIGTERM, _end)  # the default would leave servers behind
-            try:
+        before = signal.signal(signal.SIGTERM, _end)  # the default would leave servers behind
+        try:
+            with System(with_changes(settings, changes), say=lambda step: say(f"starting {step}")) as system:
                 yield system
-            finally:
-                signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        finally:
+            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def fill(

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
+
 from foryou.local_services import LOOPBACK
 from foryou.serve_environment import serve_environment
 from foryou.settings import SystemSettings
@@ -35,13 +37,18 @@ def ray_session(settings: SystemSettings, address: str | None = None) -> Iterato
                 "_node_ip_address": LOOPBACK,
             }
         before = signal.getsignal(signal.SIGTERM)
-        ray.init(
-            address=address or "local",
-            namespace="foryou",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **own,
-        )
+        try:
+            ray.init(
+                address=address or "local",
+                namespace="foryou",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **own,
+            )
+        except BaseException:
+            if address is None:
+                _end_raylet()
+            raise
         if threading.current_thread() is threading.main_thread():
             # Ray has set its own, which aborts the process and leaves NATS and Valkey behind.
             signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
@@ -51,6 +58,17 @@ def ray_session(settings: SystemSettings, address: str | None = None) -> Iterato
             yield str(ray.get_runtime_context().gcs_address)
         finally:
             ray.shutdown()
+
+
+def _end_raylet() -> None:
+    """End a raylet that has not begun yet, with what it started: Ray ends the raylet alone, and its agents go
+    on for a minute."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.name() == "raylet":
+                child.suspend()  # it starts no more
+                for process in [*child.children(recursive=True), child]:
+                    process.kill()
 
 
 @contextlib.contextmanager
