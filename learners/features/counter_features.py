@@ -64,7 +64,7 @@ def _put_odds(totals: Any, decayed: Any, fades: Any, odds: Any, sizes: Any) -> N
     """Write what the logarithms are taken of: one pass over the counters, none over columns of them.
 
     totals: int64 [n, T]. decayed: float64 [n, H, D]. fades: float64 [H, n], what brings these to now. odds:
-    float64 [n, R + 1], of each rate as `smoothed_rate` has them, then of the speeds. sizes: float64
+    float64 [n, R + 1], of each rate as `odds_ratio` has them, then of the speeds. sizes: float64
     [n, 2 + H].
     """
     num_lives, num_decayed, num_rates = decayed.shape[1], len(_DECAYED_RATES), len(_PRIORS)

@@ -43,7 +43,7 @@ class Proposal:
         )
 
 
-_NOTHING = Proposal.of(np.empty(0, dtype=np.int64))
+NO_PROPOSAL = Proposal.of(np.empty(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Candidates:
     @classmethod
     def of(cls, proposals: Sequence[Proposal], content_keys: IdArray, creator_keys: IdArray) -> Candidates:
         """Stack proposals in the order of the sources. *_keys: of the content table, by row number."""
-        parts = [_NOTHING, *proposals]
+        parts = [NO_PROPOSAL, *proposals]
         rows = np.concatenate([part.rows for part in parts])
         codes, end = np.empty(len(rows), dtype=np.uint8), 0
         for code, part in enumerate(proposals):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from messages.arrays import IdArray
 from messages.identifiers import keys_of
 from serve_app.model_replica import ModelReplica
-from serve_app.pipeline.candidate import Proposal
+from serve_app.pipeline.candidate import NO_PROPOSAL, Proposal
 from serve_app.pipeline.ranking_request import RankingRequest
 from serve_app.recent_contents import RecentContents
 
@@ -65,7 +65,7 @@ def _newest(
     rising = sorted(keys)
     by_key = [recent.rows_of(key, key_column) for key in rising]
     if not any(map(len, by_key)):
-        return Proposal.of(np.empty(0, dtype=np.int64))
+        return NO_PROPOSAL
     rows, lengths = np.concatenate(by_key), np.array([len(rows) for rows in by_key])
     places, owners, turns = _take_turns(request.has_seen(rows), lengths, count)
     return Proposal.of(rows[places], -turns, np.array(rising, dtype=np.uint64)[owners])

@@ -11,7 +11,7 @@ import numpy as np
 
 from messages.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from serve_app.model_replica import ModelReplica
-from serve_app.pipeline.candidate import Candidates, Proposal, ScoredCandidates, Slate
+from serve_app.pipeline.candidate import NO_PROPOSAL, Candidates, Proposal, ScoredCandidates, Slate
 from serve_app.pipeline.ranking_request import RankingRequest
 from serve_app.pipeline.slate_explanation import SlateExplanation, explain_slate
 from serve_app.pipeline.stage_trace import StageTrace
@@ -27,8 +27,6 @@ from serve_app.pipeline.stages import (
 )
 
 logger = logging.getLogger(__name__)
-
-_NOTHING = Proposal.of(np.empty(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,7 @@ class RankingPipeline:
             except Exception as error:  # a feed of the other sources is better than none
                 logger.warning("Source %s is left out of an answer.", source.name, exc_info=True)
                 trace.failures[source.name] = f"{type(error).__name__}: {error}"
-                proposal = _NOTHING
+                proposal = NO_PROPOSAL
             proposals.append(proposal)
             trace.add("source", source.name, self._timer() - started, 0, len(proposal))
         return proposals

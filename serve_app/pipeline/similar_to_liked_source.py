@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from learners.key_sets import numbered
 from messages.arrays import IntArray
 from serve_app.model_replica import ModelReplica
-from serve_app.pipeline.candidate import Proposal
+from serve_app.pipeline.candidate import NO_PROPOSAL, Proposal
 from serve_app.pipeline.ranking_request import RankingRequest
 
 
@@ -49,7 +49,7 @@ class SimilarToLikedSource:
         anchors: IntArray = state.contents.find(liked)
         anchors = anchors[anchors >= 0]
         if not len(anchors) or not self._settings.num_candidates:
-            return Proposal.of(np.empty(0, dtype=np.int64))
+            return NO_PROPOSAL
         if len(anchors) > self._settings.num_anchors:
             anchors = request.generator.choice(anchors, self._settings.num_anchors, replace=False)
         queries = state.index.vectors(anchors)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from learners.features.content_features import group_columns, pair_columns
 from learners.features.content_ids import NUM_DURATION_BUCKETS, crossed, duration_bucket_keys
 from learners.features.counter_features import counter_features
-from learners.features.rates import smoothed_rate
+from learners.features.rates import LEAST_RATE
 from learners.features.schema import (
     COUNTER_FEATURES,
     COUNTER_RATE_PRIORS,
@@ -26,6 +26,15 @@ from messages.updates import COUNTER_TOTALS, DECAYED_COUNTERS, HALF_LIVES, Count
 
 NOW = 1_650_000_000.0
 SEEDS = st.integers(0, 2**32 - 1)
+
+
+def smoothed_rate(
+    hits: DoubleArray, trials: DoubleArray, prior: DoubleArray | float, strength: float
+) -> DoubleArray:
+    """What `log_odds_ratio` says of one pair of numbers, of arrays."""
+    rate = np.clip((hits + strength * prior) / (trials + strength), LEAST_RATE, 1 - LEAST_RATE)
+    odds: DoubleArray = np.log(rate * (1 - prior) / ((1 - rate) * prior))
+    return odds
 
 
 def drawn_counters(draws: np.random.Generator, count: int) -> CounterRows:
