@@ -3,7 +3,7 @@
 All candidates of a request meet the same person, so the products of person and content are linear in the
 content: they are folded into the first layer's weights, once a request. Features of which a request has few
 values (categories, durations, languages) are multiplied once a value. Weights are laid out for the
-multiplications once a version; what is between two multiplications is one pass over the hidden units.
+multiplications once a version; then a few rows at a time go through all layers.
 """
 
 from __future__ import annotations
@@ -14,102 +14,158 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from learners.dense_tiles import PANEL, add_products, aligned, in_panels, padded_width
 from learners.model_inputs import InputLayout
 from learners.request_inputs import CATEGORY_KIND, KINDS, RequestInputs, own_columns
-from messages.arrays import FloatArray
+from messages.arrays import FloatArray, IntArray
 from messages.examples import OUTPUTS
 
 _NUM_OUTPUTS = len(OUTPUTS)
+_ROWS_AT_ONCE = 24
+"""Their units of all layers and the weights of one fit beside each other in the second cache."""
 
 
 class RequestNetwork:
-    """One version of the dense weights. One thread: calls share their working memory."""
+    """One version of the dense weights. One thread: each call writes its person into the first layer."""
 
     def __init__(self, dense: Mapping[str, FloatArray], layout: InputLayout) -> None:
-        """dense: as `initial_dense_weights` names them; they are not copied where their layout fits."""
-        own = _laid_out(dense["first.own"])
-        self._own_weight = own[own_columns(layout)]
-        self._kind_weights = [
-            np.concatenate([own[layout.row_columns(feature)] for feature in kind]) for kind in KINDS
-        ]
-        self._products_weight = _laid_out(dense["first.products"])
-        self._shared_weight = _laid_out(dense["first.shared"])
-        self._bias = _laid_out(dense["first.bias"])
-        self._layers: list[tuple[FloatArray, FloatArray]] = []
-        while f"hidden{len(self._layers) + 1}.weight" in dense:
-            name = f"hidden{len(self._layers) + 1}"
-            self._layers.append((_laid_out(dense[f"{name}.weight"]), _laid_out(dense[f"{name}.bias"])[0]))
-        self._output_weight = _laid_out(dense["output.weight"])
-        self._factors = [layout.vector_columns(name) for name in ("user", "history", "preferred_categories")]
-        vector, category = (part.stop - part.start for part in self._factors[1:])
+        """dense: as `initial_dense_weights` names them."""
+        own = _first_layer(dense["first.own"])
+        self._own = in_panels(own[own_columns(layout)])
+        self._kinds = tuple(
+            in_panels(np.concatenate([own[layout.row_columns(feature)] for feature in kind]))
+            for kind in KINDS
+        )
+        self._products = in_panels(_first_layer(dense["first.products"]))
+        self._shared = in_panels(_first_layer(dense["first.shared"]))
+        self._bias = _first_layer(dense["first.bias"])
+        self._factors = np.array(
+            [layout.vector_columns(name).start for name in ("user", "history", "preferred_categories")]
+        )
+        vector, category = (
+            part.stop - part.start for part in map(layout.vector_columns, ("history", "preferred_categories"))
+        )
         # Each request writes its person's products over these rows of the weights above.
-        self._content_weight = self._own_weight[:vector].copy()
-        self._category_weight = self._kind_weights[CATEGORY_KIND][:category].copy()
-        self._memory: list[FloatArray] = []
+        self._content = self._own[:, :vector].copy()
+        self._category = self._kinds[CATEGORY_KIND][:, :category].copy()
+        self._later, self._shapes = _later_layers(dense)
 
     def logits(self, inputs: RequestInputs) -> FloatArray:
         """Return one logit per candidate and output, float32 [n, len(OUTPUTS)]."""
-        own, person = inputs.own, inputs.shared[0]
-        user, history, taste = (person[columns, None] for columns in self._factors)
-        vector, category = len(self._content_weight), len(self._category_weight)
-        products, content_weight = self._products_weight, self._own_weight[:vector]
-        np.add(self._content_weight, user * products[:vector], out=content_weight)
-        content_weight += history * products[vector : 2 * vector]
-        category_weight = self._kind_weights[CATEGORY_KIND][:category]
-        np.add(self._category_weight, taste * products[2 * vector :], out=category_weight)
-        by_kind = np.concatenate(
-            [values @ weight for values, weight in zip(inputs.kind_rows, self._kind_weights, strict=True)]
-        )
-        by_kind[: len(inputs.kind_rows[0])] += inputs.shared @ self._shared_weight + self._bias
-        first, hidden, *others = self._working_memory(len(own))
-        np.matmul(own, self._own_weight, out=first)
-        logits = np.empty((len(own), _NUM_OUTPUTS), dtype=np.float32)
-        _finish_first(first, by_kind, inputs.kinds, hidden, logits)
-        for (weight, bias), values in zip(self._layers, others, strict=True):
-            np.matmul(hidden, weight, out=values)
-            _add_rectified(values, bias)
-            hidden = values
-        logits += hidden @ self._output_weight
+        num_values = sum(len(rows) for rows in inputs.kind_rows)
+        by_kind = np.empty((num_values, self._bias.shape[1]), dtype=np.float32)
+        weights = self._own, self._kinds, self._products, self._shared, self._bias
+        without = self._content, self._category
+        _meet_person(inputs.shared, tuple(inputs.kind_rows), self._factors, without, weights, by_kind)
+        logits = np.empty((len(inputs.own), _NUM_OUTPUTS), dtype=np.float32)
+        network = by_kind, self._own, self._later, self._shapes
+        _score_rows(inputs.own, inputs.kinds, network, logits, 0, len(logits))
         return logits
 
-    def _working_memory(self, num_rows: int) -> list[FloatArray]:
-        """Return room for the first layer's sums and for the units of every hidden layer."""
-        if not self._memory or len(self._memory[0]) < num_rows:
-            width = self._bias.shape[1]
-            widths = [width, width - _NUM_OUTPUTS, *(len(bias) for _, bias in self._layers)]
-            self._memory = [np.empty((num_rows, width), dtype=np.float32) for width in widths]
-        return [values[:num_rows] for values in self._memory]
+
+def _first_layer(weight: FloatArray) -> FloatArray:
+    """Let the wide part, the last columns, begin with a panel."""
+    hidden = weight.shape[1] - _NUM_OUTPUTS
+    columns = padded_width(hidden)
+    apart = np.zeros((len(weight), columns + padded_width(_NUM_OUTPUTS)), dtype=np.float32)
+    apart[:, :hidden] = weight[:, :hidden]
+    apart[:, columns : columns + _NUM_OUTPUTS] = weight[:, hidden:]
+    return apart
 
 
-def _laid_out(weight: FloatArray) -> FloatArray:
-    """Return a weight aligned and by rows: BLAS copies any other, at each multiplication."""
-    return np.require(weight, dtype=np.float32, requirements=("C", "A"))
+def _later_layers(dense: Mapping[str, FloatArray]) -> tuple[FloatArray, IntArray]:
+    """Return all layers after the first in one array, so that one kernel takes any number of them: of each
+    the biases, then the panels. And their shapes, int64 [l, 2]: inputs, panels."""
+    biases: list[FloatArray] = []
+    weights: list[FloatArray] = []
+    while f"hidden{len(weights) + 1}.weight" in dense:
+        name = f"hidden{len(weights) + 1}"
+        biases.append(in_panels(dense[f"{name}.bias"]))
+        weights.append(in_panels(dense[f"{name}.weight"]))
+    weights.append(in_panels(dense["output.weight"]))
+    biases.append(np.zeros((len(weights[-1]), 1, PANEL), dtype=np.float32))  # the first layer adds them
+    parts = [part.ravel() for layer in zip(biases, weights, strict=True) for part in layer]
+    layers = aligned((sum(len(part) for part in parts),))
+    np.concatenate(parts, out=layers)
+    return layers, np.array([(weight.shape[1], len(weight)) for weight in weights])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _finish_first(first: Any, by_kind: Any, kinds: Any, hidden: Any, wide: Any) -> None:
-    """Add what each row's kinds give, and part the sums: hidden units, and the wide part.
+def _meet_person(shared: Any, kind_rows: Any, factors: Any, without: Any, weights: Any, by_kind: Any) -> None:
+    """Fold one person into the first layer.
 
-    first: [n, H + K]. by_kind: [u, H + K], one of a row's kinds with what all rows have. kinds: [n, 3], rows
-    of `by_kind`. hidden: [n, H]. wide: [n, K]. A NaN stays one: it says that the model has no answer.
+    shared: [1, S]. kind_rows: of each kind [u, w]. factors: where user, history and taste begin in `shared`.
+    without: the rows of the weights that products meet, as they are for nobody. by_kind: what each value of
+    each kind gives, with the first kind's also what all candidates have.
     """
-    width = hidden.shape[1]
-    for row in range(len(first)):
-        # By slices: with two indices at each number the compiler makes no vectors of them.
-        sums, units, outputs = first[row], hidden[row], wide[row]
-        one, other, last = by_kind[kinds[row, 0]], by_kind[kinds[row, 1]], by_kind[kinds[row, 2]]
-        for column in range(width):
-            unit = sums[column] + one[column] + other[column] + last[column]
-            units[column] = np.float32(0) if unit < 0 else unit
-        for column in range(len(outputs)):
-            place = width + column
-            outputs[column] = sums[place] + one[place] + other[place] + last[place]
+    person = shared[0]
+    own, of_kinds, products, of_shared, bias = weights
+    content, category = without
+    vector, width = content.shape[1], category.shape[1]
+    user, history, taste = person[factors[0] :], person[factors[1] :], person[factors[2] :]
+    for panel in range(len(own)):
+        for row in range(vector):
+            target, start = own[panel, row], content[panel, row]
+            liked, seen = products[panel, row], products[panel, vector + row]
+            for column in range(PANEL):
+                target[column] = start[column] + user[row] * liked[column] + history[row] * seen[column]
+        for row in range(width):
+            target, start = of_kinds[CATEGORY_KIND][panel, row], category[panel, row]
+            liked = products[panel, 2 * vector + row]
+            for column in range(PANEL):
+                target[column] = start[column] + taste[row] * liked[column]
+    everywhere = bias.copy()
+    add_products(shared, of_shared, everywhere, 0)
+    by_kind[: len(kind_rows[0])] = everywhere
+    by_kind[len(kind_rows[0]) :] = 0
+    first = 0
+    for kind in range(len(kind_rows)):
+        last = first + len(kind_rows[kind])
+        add_products(kind_rows[kind], of_kinds[kind], by_kind[first:last], 0)
+        first = last
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _add_rectified(values: Any, bias: Any) -> None:
-    """values = max(values + bias, 0), in place; a NaN stays one."""
-    for row in range(len(values)):
-        for column in range(values.shape[1]):
-            value = values[row, column] + bias[column]
-            values[row, column] = np.float32(0) if value < 0 else value
+def _score_rows(own: Any, kinds: Any, network: Any, logits: Any, first: Any, last: Any) -> None:
+    """Write the logits of the rows from `first` to before `last`. Reads what `_meet_person` wrote; calls for
+    other rows may run beside it.
+
+    own: [n, W]. kinds: [n, 3], rows of `by_kind`.
+    """
+    by_kind, weights, later, shapes = network
+    num_wide = shapes[-1, 1]
+    num_units = by_kind.shape[1] + shapes[:, 1].sum() * PANEL
+    memory = np.empty(_ROWS_AT_ONCE * num_units, dtype=np.float32)
+    for start in range(first, last, _ROWS_AT_ONCE):
+        end = min(start + _ROWS_AT_ONCE, last)
+        sums, rest = _cut(memory, end - start, by_kind.shape[1])
+        for row in range(len(sums)):
+            kind = kinds[start + row]
+            one, other, another = by_kind[kind[0]], by_kind[kind[1]], by_kind[kind[2]]
+            target = sums[row]
+            for column in range(len(target)):
+                target[column] = one[column] + other[column] + another[column]
+        add_products(own[start:end], weights, sums, len(weights) - num_wide)
+        units, place = sums, 0
+        for layer in range(len(shapes)):
+            depth, panels = shapes[layer]
+            bias = later[place : place + panels * PANEL]
+            place += len(bias)
+            weight = later[place : place + depth * len(bias)].reshape(panels, depth, PANEL)
+            place += weight.size
+            outputs, rest = _cut(rest, len(sums), len(bias))
+            for row in range(len(outputs)):
+                for column in range(len(bias)):  # an assignment of the row takes ten times as long
+                    outputs[row, column] = bias[column]
+            add_products(units, weight, outputs, panels if layer + 1 < len(shapes) else 0)
+            units = outputs
+        wide = sums[:, (len(weights) - num_wide) * PANEL :]
+        for row in range(len(sums)):
+            for column in range(logits.shape[1]):
+                logits[start + row, column] = wide[row, column] + units[row, column]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _cut(memory: Any, rows: Any, columns: Any) -> Any:
+    """Return room for some rows, and the rest of the memory."""
+    return memory[: rows * columns].reshape(rows, columns), memory[rows * columns :]
