@@ -14,8 +14,9 @@ _TRAINING_POINTS = 40
 """Vectors a list that k-means looks at: FAISS's own lower bound is 39."""
 
 _ITERATIONS = 8
-_WITHIN_REACH = 0.99
-"""Share of the vectors that lists are learned from which lie in one of them."""
+_WITHIN_REACH = 0.999
+"""Share of the vectors that lists are learned from which lie in one of them. Of others two and a half times as
+many lie in none, and each search looks through them: with 0.99 they took a fifth to a half of its time."""
 
 _LEAST_REACH = 1e-3
 """Of the mean squared length."""
