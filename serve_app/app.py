@@ -54,6 +54,7 @@ from serve_app.replica_numbers import replica_numbers
 from serve_app.replica_reporter import ReplicaReporter
 from serve_app.serving_metrics import ServingMetrics
 from serve_app.serving_models import ServingModels
+from serve_app.warm_up import warm_up_ranking
 from serve_app.weight_service import WeightService
 
 _FIRST_MODEL_SECONDS = 20.0
@@ -81,6 +82,7 @@ class FeedIngress:
         pace_collector()
         keep_freed_memory()
         faiss.omp_set_num_threads(1)
+        warming = asyncio.create_task(asyncio.to_thread(warm_up_ranking))
         self.revision = revision
         self._settings = feed
         self._connections = await Connections.open(endpoints, "replica", patient_store=True)
@@ -159,6 +161,7 @@ class FeedIngress:
             asyncio.create_task(work) for work in (status.run(), self._models.run(), reporter.run())
         ]
         # Serve sends requests here from now on: other replicas, where there are any, answer better till then.
+        await warming
         if first.serving.follower is not None:
             await first.serving.follower.reached(NO_VERSION + 1, _FIRST_MODEL_SECONDS)
 

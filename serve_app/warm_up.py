@@ -1,4 +1,5 @@
-"""Compiles the kernels of a ranking request into numba's cache, so that no first request waits for them."""
+"""Ranks once, so that no first request waits for kernels: at install that compiles them into numba's cache, in
+a replica that begins it loads them from there, and compiles what an installation left out."""
 
 from __future__ import annotations
 
