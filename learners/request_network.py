@@ -16,7 +16,8 @@ from numba import njit
 
 from learners.dense_tiles import PANEL, add_products, aligned, in_panels, padded_width
 from learners.model_inputs import InputLayout
-from learners.request_inputs import CATEGORY_KIND, KINDS, RequestInputs, own_columns
+from learners.request_inputs import RequestInputs
+from learners.request_layout import CATEGORY_KIND, KINDS, RequestLayout
 from messages.arrays import FloatArray, IntArray
 from messages.examples import OUTPUTS
 
@@ -31,7 +32,7 @@ class RequestNetwork:
     def __init__(self, dense: Mapping[str, FloatArray], layout: InputLayout) -> None:
         """dense: as `initial_dense_weights` names them."""
         own = _first_layer(dense["first.own"])
-        self._own = in_panels(own[own_columns(layout)])
+        self._own = in_panels(own[RequestLayout(layout).own_columns])
         self._kinds = tuple(
             in_panels(np.concatenate([own[layout.row_columns(feature)] for feature in kind]))
             for kind in KINDS

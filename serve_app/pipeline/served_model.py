@@ -12,6 +12,7 @@ from learners.features.request_features import RequestFeatures
 from learners.model_inputs import InputLayout
 from learners.online_scaling import scaling_of
 from learners.request_inputs import gather_request, gather_tower
+from learners.request_layout import RequestLayout
 from learners.request_network import RequestNetwork
 from learners.retrieval_model import user_vector
 from messages.arrays import FloatArray
@@ -49,6 +50,7 @@ class LearnedModel:
 
     def __init__(self, replica: ModelReplica) -> None:
         self._layout = InputLayout(replica.dimensions)
+        self._request_layout = RequestLayout(self._layout)
         self._replica = replica
         self._dense: Mapping[str, FloatArray] = {}
         self._asked: tuple[RankingRequest, FeatureBatch] | None = None
@@ -75,7 +77,7 @@ class LearnedModel:
     def probabilities(self, request: RankingRequest, features: CandidateFeatures) -> FloatArray:
         assert isinstance(features, RequestFeatures)
         self._take_up(self._replica.dense)
-        inputs = gather_request(features, request.rows, self._layout, self._scaling)
+        inputs = gather_request(features, request.rows, self._request_layout, self._scaling)
         logits: FloatArray = self._network.logits(inputs)
         with np.errstate(over="ignore"):  # exp of a very negative logit is inf, and 1 / inf the right answer
             chances: FloatArray = np.reciprocal(1 + np.exp(-logits))

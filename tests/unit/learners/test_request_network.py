@@ -15,6 +15,7 @@ from learners.model_inputs import InputLayout, gather_inputs, gather_user_inputs
 from learners.online_scaling import ScalingMethod, scaling_of
 from learners.ranking_model import RankingModelSettings, initial_dense_weights, score, slot_dimensions
 from learners.request_inputs import gather_request, gather_tower
+from learners.request_layout import RequestLayout
 from learners.request_network import RequestNetwork
 from learners.user_state import UserState
 from learners.watch_outcome import ContentTraits
@@ -29,6 +30,7 @@ from messages.updates import CounterRows
 
 NOW = 1_650_000_000.0
 LAYOUT = InputLayout(slot_dimensions(RankingModelSettings()))
+REQUEST_LAYOUT = RequestLayout(LAYOUT)
 
 
 class HashedRows:
@@ -88,7 +90,7 @@ def request(numbers: list[int], watched: list[int], surface: str) -> RequestFeat
 def both(features: RequestFeatures, dense: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
     """Return the logits by the network for requests and by the definition."""
     scaling = scaling_of(dense)
-    inputs = gather_request(features, HashedRows(), LAYOUT, scaling)
+    inputs = gather_request(features, HashedRows(), REQUEST_LAYOUT, scaling)
     logged = features.take(np.arange(len(features)))
     defined = score(dense, gather_inputs(logged, HashedRows(), LAYOUT, scaling))
     return RequestNetwork(dense, LAYOUT).logits(inputs), defined
@@ -125,12 +127,12 @@ def test_later_requests_do_not_change_what_earlier_ones_were_answered() -> None:
     features, dense = request([*range(50)], [3, 4], "home"), weights_of((32, 16), "z_score")
     network = RequestNetwork(dense, LAYOUT)
 
-    first = network.logits(gather_request(features, HashedRows(), LAYOUT, None))
+    first = network.logits(gather_request(features, HashedRows(), REQUEST_LAYOUT, None))
     before = first.copy()
-    network.logits(gather_request(request([7, 9], [5], ""), HashedRows(), LAYOUT, None))
+    network.logits(gather_request(request([7, 9], [5], ""), HashedRows(), REQUEST_LAYOUT, None))
 
     assert first.tolist() == before.tolist()
-    again = network.logits(gather_request(features, HashedRows(), LAYOUT, None))
+    again = network.logits(gather_request(features, HashedRows(), REQUEST_LAYOUT, None))
     assert again.tolist() == before.tolist()
 
 
