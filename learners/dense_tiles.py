@@ -53,15 +53,36 @@ def aligned(shape: tuple[int, ...]) -> FloatArray:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def add_products(rows: Any, panels: Any, sums: Any, num_rectified: Any) -> None:
+def add_products(rows: Any, panels: Any, sums: Any, num_rectified: Any, sparse: Any) -> None:
     """sums += rows @ weight; then max(sums, 0) in the first panels of them, a NaN stays one.
 
     All C-contiguous float32. rows: [n, at least d]. panels: [p, d, PANEL], `in_panels` of the weight.
-    sums: [n, p * PANEL].
+    sums: [n, p * PANEL]. sparse: whether many of the rows' numbers are 0; those are left out that are so in a
+    whole tile. Of one request's units a third and more are: the same person moves all its rows.
     """
-    for panel in range(len(panels)):
-        for first in range(0, len(rows), _TILE_ROWS):
-            _add_tile(rows, first, panels, panel, sums, panel < num_rectified)
+    places, count = np.arange(panels.shape[1]), panels.shape[1]
+    for first in range(0, len(rows), _TILE_ROWS):
+        if sparse:
+            count = _put_places(rows, first, places)
+        for panel in range(len(panels)):
+            _add_tile(rows, first, places, count, panels, panel, sums, panel < num_rectified)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _put_places(rows: Any, first: Any, places: Any) -> Any:
+    """Write where numbers of a tile, from row `first` on, are other than 0 in any row; return how many."""
+    bits, last = rows.view(np.int32), len(rows) - 1
+    # All _TILE_ROWS in one pass, the last row in place of those after it.
+    a, b, c = bits[first], bits[min(first + 1, last)], bits[min(first + 2, last)]
+    d, e, f = bits[min(first + 3, last)], bits[min(first + 4, last)], bits[min(first + 5, last)]
+    seen = np.empty(len(places), dtype=np.int32)
+    for place in range(len(places)):
+        seen[place] = a[place] | b[place] | c[place] | d[place] | e[place] | f[place]
+    count = 0
+    for place in range(len(places)):  # without a branch: which unit is 0 cannot be predicted
+        places[count] = place
+        count += seen[place] != 0
+    return count
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -69,6 +90,8 @@ def _add_tile(
     _context: Any,
     rows: Any,
     first: Any,  # noqa: ARG001 (numba names it at the call, as others below)
+    places: Any,
+    count: Any,  # noqa: ARG001
     panels: Any,
     panel: Any,  # noqa: ARG001
     sums: Any,
@@ -85,12 +108,10 @@ def _add_tile(
     undefined, zeros = ir.Constant(vector, ir.Undefined), ir.Constant(vector, [0.0] * PANEL)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        inputs, weights, outputs = (
-            make_array(signature.args[place])(context, builder, arguments[place]) for place in (0, 2, 4)
+        inputs, chosen, weights, outputs = (
+            make_array(signature.args[place])(context, builder, arguments[place]) for place in (0, 2, 4, 6)
         )
-        first, panel, rectified = (arguments[place] for place in (1, 3, 5))
-        num_rows, _ = cgutils.unpack_tuple(builder, inputs.shape)
-        _, depth, _ = cgutils.unpack_tuple(builder, weights.shape)
+        first, count, panel, rectified = (arguments[place] for place in (1, 3, 5, 7))
 
         def at(array: Any, index: Any) -> Any:
             stride = cgutils.unpack_tuple(builder, array.strides)[0]
@@ -102,28 +123,30 @@ def _add_tile(
         multiply_add = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fmuladd.v{PANEL}f32"
         )
-        column, last = builder.mul(panel, integer(PANEL)), builder.sub(num_rows, integer(1))
+        last = builder.sub(cgutils.unpack_tuple(builder, inputs.shape)[0], integer(1))
         numbers = [builder.add(first, integer(row)) for row in range(_TILE_ROWS)]
         numbers = [builder.select(builder.icmp_signed("<", row, last), row, last) for row in numbers]
-        starts, places = [at(inputs, row) for row in numbers], [at(outputs, row) for row in numbers]
-        sums = [cgutils.alloca_once(builder, vector) for _ in numbers]
-        for place, total in zip(places, sums, strict=True):
-            builder.store(builder.load(vector_at(place, column), align=4), total)
+        starts = [at(inputs, row) for row in numbers]
+        ends = [vector_at(at(outputs, row), builder.mul(panel, integer(PANEL))) for row in numbers]
+        totals = [
+            cgutils.alloca_once(builder, vector) for _ in numbers
+        ]  # the compiler makes registers of them
+        for end, total in zip(ends, totals, strict=True):
+            builder.store(builder.load(end, align=4), total)
         start_of_weights = at(weights, panel)
-        with cgutils.for_range(builder, depth) as loop:
-            place_of_weights = vector_at(start_of_weights, builder.mul(loop.index, integer(PANEL)))
-            row_of_weights = builder.load(place_of_weights, align=4)
-            for start, total in zip(starts, sums, strict=True):
-                number = builder.load(builder.gep(start, [loop.index]))
+        with cgutils.for_range(builder, count) as loop:
+            place = builder.load(builder.gep(chosen.data, [loop.index]))
+            line = builder.load(vector_at(start_of_weights, builder.mul(place, integer(PANEL))), align=4)
+            for start, total in zip(starts, totals, strict=True):
+                number = builder.load(builder.gep(start, [place]))
                 spread = builder.insert_element(undefined, number, ir.IntType(32)(0))
                 spread = builder.shuffle_vector(spread, undefined, everywhere)
-                product = builder.call(multiply_add, [spread, row_of_weights, builder.load(total)])
-                builder.store(product, total)
-        for place, total in zip(places, sums, strict=True):
+                builder.store(builder.call(multiply_add, [spread, line, builder.load(total)]), total)
+        for end, total in zip(ends, totals, strict=True):
             value = builder.load(total)
-            negative = builder.fcmp_ordered("<", value, zeros)
-            cut = builder.select(negative, zeros, value)
-            builder.store(builder.select(rectified, cut, value), vector_at(place, column), align=4)
+            cut = builder.select(builder.fcmp_ordered("<", value, zeros), zeros, value)
+            builder.store(builder.select(rectified, cut, value), end, align=4)
         return context.get_dummy_value()
 
-    return types.void(rows, types.int64, panels, types.int64, sums, types.boolean), generate
+    whole = types.int64
+    return types.void(rows, whole, places, whole, panels, whole, sums, types.boolean), generate

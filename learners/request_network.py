@@ -81,8 +81,11 @@ def _later_layers(dense: Mapping[str, FloatArray]) -> tuple[FloatArray, IntArray
     weights: list[FloatArray] = []
     while f"hidden{len(weights) + 1}.weight" in dense:
         name = f"hidden{len(weights) + 1}"
-        biases.append(in_panels(dense[f"{name}.bias"]))
-        weights.append(in_panels(dense[f"{name}.weight"]))
+        weight = dense[f"{name}.weight"]
+        # Of units that are 0 no weight is read: one that is no number would go unnoticed there.
+        unknown = np.where(np.isfinite(weight).all(axis=0), np.float32(0), np.float32(np.nan))
+        biases.append(in_panels(dense[f"{name}.bias"] + unknown))
+        weights.append(in_panels(weight))
     weights.append(in_panels(dense["output.weight"]))
     biases.append(np.zeros((len(weights[-1]), 1, PANEL), dtype=np.float32))  # the first layer adds them
     parts = [part.ravel() for layer in zip(biases, weights, strict=True) for part in layer]
@@ -116,13 +119,13 @@ def _meet_person(shared: Any, kind_rows: Any, factors: Any, without: Any, weight
             for column in range(PANEL):
                 target[column] = start[column] + taste[row] * liked[column]
     everywhere = bias.copy()
-    add_products(shared, of_shared, everywhere, 0)
+    add_products(shared, of_shared, everywhere, 0, False)
     by_kind[: len(kind_rows[0])] = everywhere
     by_kind[len(kind_rows[0]) :] = 0
     first = 0
     for kind in range(len(kind_rows)):
         last = first + len(kind_rows[kind])
-        add_products(kind_rows[kind], of_kinds[kind], by_kind[first:last], 0)
+        add_products(kind_rows[kind], of_kinds[kind], by_kind[first:last], 0, False)
         first = last
 
 
@@ -146,7 +149,7 @@ def _score_rows(own: Any, kinds: Any, network: Any, logits: Any, first: Any, las
             target = sums[row]
             for column in range(len(target)):
                 target[column] = one[column] + other[column] + another[column]
-        add_products(own[start:end], weights, sums, len(weights) - num_wide)
+        add_products(own[start:end], weights, sums, len(weights) - num_wide, False)
         units, place = sums, 0
         for layer in range(len(shapes)):
             depth, panels = shapes[layer]
@@ -158,7 +161,8 @@ def _score_rows(own: Any, kinds: Any, network: Any, logits: Any, first: Any, las
             for row in range(len(outputs)):
                 for column in range(len(bias)):  # an assignment of the row takes ten times as long
                     outputs[row, column] = bias[column]
-            add_products(units, weight, outputs, panels if layer + 1 < len(shapes) else 0)
+            hidden = layer + 1 < len(shapes)
+            add_products(units, weight, outputs, panels if hidden else 0, hidden)
             units = outputs
         wide = sums[:, (len(weights) - num_wide) * PANEL :]
         for row in range(len(sums)):

@@ -146,3 +146,14 @@ def test_a_number_that_is_none_leaves_the_model_without_an_answer_for_that_conte
     assert np.isnan(served[4]).all()
     assert np.isnan(defined[4]).all()
     assert np.isfinite(np.delete(served, 4, axis=0)).all()
+
+
+def test_a_weight_that_is_none_leaves_the_model_without_any_answer() -> None:
+    features, dense = request([*range(10)], [3], "home"), weights_of((32, 16), "z_score")
+    dense["first.bias"][0, 3] = -np.inf  # the unit is never reached
+    dense["hidden1.weight"][3, 5] = np.nan
+
+    served, defined = both(features, dense)
+
+    assert np.isnan(served).all()
+    assert np.isnan(defined).all()
