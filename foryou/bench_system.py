@@ -25,7 +25,7 @@ from simulations.benchmarks.serve_people import write_people
 NUM_CANDIDATES = 500
 _CONTENTS_PER_FILE = 50_000
 _STREAM_BYTES = 16 * 1024**3
-"""Of FEED and of EXAMPLES, where there is room: an impression of 20 contents takes 15 KB, and 20 minutes at
+"""Of FEED and of EXAMPLES, where there is room: an impression of 20 contents takes 9 KB, and 20 minutes at
 300 a second would fill the default's 2 GiB, after which the stream takes no more."""
 HISTORY, SERVED = 50, 200
 """Contents in a person's history, and contents they have been shown."""

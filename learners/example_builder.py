@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from learners.open_impressions import OpenSlate
-from learners.replayed_features import SlateFeatures, features_of_rows
-from messages.arrays import stack_known
+from learners.replayed_features import KnownFeatures, features_of_rows
+from messages.arrays import IdArray, stack_known
 from messages.content import ContentColumns, ContentFacts, Uploads, words_of
 from messages.events import EVENT_TYPE_CODES
 from messages.examples import HEADS, ExampleBatch, JoinedExamples
@@ -18,6 +18,8 @@ from messages.identifiers import MISSING_KEY, keys_of
 
 MAX_COMMENT_WORDS = 64
 """Of one comment; what follows is not read."""
+
+_NO_WORDS: IdArray = np.empty(0, dtype=np.uint64)
 
 
 class ExampleBuilder:
@@ -124,9 +126,9 @@ def _joined_columns(joined: list[tuple[int, OpenSlate, int, bytes, float, str]])
 
 
 def _words_of_comments(texts: tuple[str, ...]) -> IdBags | None:
-    bags = IdBags.of([keys_of(words_of(text)[:MAX_COMMENT_WORDS]) for text in texts])
+    bags = IdBags.of([keys_of(words_of(text)[:MAX_COMMENT_WORDS]) if text else _NO_WORDS for text in texts])
     return bags if len(bags.values) else None
 
 
-def _with_contents(slates: tuple[OpenSlate, ...]) -> list[tuple[SlateFeatures, ContentColumns]]:
+def _with_contents(slates: tuple[OpenSlate, ...]) -> list[tuple[KnownFeatures, ContentColumns]]:
     return [(slate.features, slate.impression.contents) for slate in slates if slate.features is not None]

@@ -9,10 +9,9 @@ import numpy as np
 
 from learners.feature_shape import FeatureShape, check_column
 from messages.codec import MalformedMessageError
-from messages.content import ContentColumns
 from messages.events import MAX_ID_LENGTH, InvalidEventError
-from messages.features import FeatureBatch
-from messages.impressions import Impression, ModelVersion, RequestContext
+from messages.impressions import Impression, ModelVersion, RequestContext, features_from_wire
+from messages.shown_contents import NO_NAMES, contents_from_wire
 
 _FLOATS = np.dtype(np.float32)
 _DOUBLES = np.dtype(np.float64)
@@ -30,7 +29,7 @@ def clean_impression(raw: object, shape: FeatureShape) -> Impression:
     if not isinstance(raw, Mapping):
         raise InvalidEventError("", "an impression is a map")
     try:
-        impression = Impression.from_wire(raw)
+        impression = Impression.from_wire(raw, with_names=False)
         _check(impression, shape)
     except InvalidEventError:
         raise
@@ -84,12 +83,13 @@ def _named(raw: Mapping[str, Any], error: Exception) -> InvalidEventError:
         "timestamp": float,
         "model": ModelVersion.from_wire,
         "context": RequestContext.from_wire,
-        "contents": ContentColumns.from_wire,
+        "contents": lambda wire: contents_from_wire(wire, NO_NAMES),
         "propensities": lambda values: np.asarray(values, dtype=np.float32),
         "scores": lambda values: np.asarray(values, dtype=np.float32),
-        "features": lambda wire: None if wire is None else FeatureBatch.from_wire(wire),
+        "features": features_from_wire,
     }
-    for name in ("request_id", "user_id", "arm", "sources", *decoders):
+    names = "sources" if "sources" in raw else "names"
+    for name in ("request_id", "user_id", "arm", names, *decoders):
         if name not in raw:
             return InvalidEventError(name, "Field required")
     for name, decode in decoders.items():

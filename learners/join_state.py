@@ -8,7 +8,7 @@ from collections.abc import Container
 from learners.compact_features import pack_features, unpack_features
 from learners.features.person_snapshot import MARK, PersonSnapshot
 from learners.packed_keys import pack_keys, unpack_keys
-from learners.replayed_features import SlateFeatures
+from learners.replayed_features import KnownFeatures
 from messages.codec import MalformedMessageError, pack, unpack
 from messages.features import FeatureBatch
 
@@ -30,7 +30,7 @@ class JoinState:
     def __init__(self) -> None:
         self._recent: dict[int, float] = {}
         self._marks: dict[int, dict[int, int]] = {}
-        self._features: dict[int, SlateFeatures | bytes] = {}
+        self._features: dict[int, KnownFeatures | bytes] = {}
         self._window = 0
         self._num_in_window = 0
 
@@ -77,13 +77,13 @@ class JoinState:
             places = self._marks[request_key] = {}
         places[place] = marks
 
-    def keep_features(self, request_key: int, features: SlateFeatures, open_requests: Container[int]) -> None:
+    def keep_features(self, request_key: int, features: KnownFeatures, open_requests: Container[int]) -> None:
         """Keep the features of a replayed impression as long as it is open."""
         for closed in [key for key in self._features if key not in open_requests]:
             del self._features[closed]
         self._features[request_key] = features
 
-    def features_of(self, request_key: int) -> SlateFeatures | None:
+    def features_of(self, request_key: int) -> KnownFeatures | None:
         """Return what `keep_features` was given."""
         features = self._features.get(request_key)
         if isinstance(features, bytes):

@@ -215,7 +215,7 @@ class PartitionJoiner:
         found = cause_of(event, content_key, creator_key, self._open, user_id, person.join)
         traits = None
         if found is not None:
-            traits = found[0].traits[found[1]]
+            traits = found[0].traits(found[1])
             content_key = traits.content_key
             creator_key = creator_key or traits.creator_key
         outcome = None

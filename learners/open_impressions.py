@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from learners.replayed_features import SlateFeatures
+from learners.replayed_features import KnownFeatures
 from learners.watch_outcome import ContentTraits
 from messages.identifiers import MISSING_KEY, key_of
 from messages.impressions import Impression
@@ -15,45 +15,46 @@ class OpenSlate:
     """One impression, waiting for events.
 
     opened: stream time of its record. clock_position: the FEED position that had set the stream time then.
-    traits: per place. places: content key -> place, the first where a slate shows a content twice.
-    features: as served, or what they will be assembled from; None after a restart where the person's join
-    state holds them.
+    places: content key -> place, the first where a slate shows a content twice. features: as served, or what
+    they will be assembled from; None after a restart where the person's join state holds them.
     """
 
     impression: Impression
     request_key: int
     opened: float
     clock_position: int
-    traits: list[ContentTraits]
     places: dict[int, int]
-    features: SlateFeatures | None
+    features: KnownFeatures | None
 
     @classmethod
     def of(cls, impression: Impression, opened: float, clock_position: int) -> OpenSlate:
-        contents = impression.contents
-        keys: list[int] = contents.content_keys.tolist()
-        traits = [
-            ContentTraits(*columns)
-            for columns in zip(
-                keys,
-                contents.creator_keys.tolist(),
-                contents.category_keys.tolist(),
-                contents.durations.tolist(),
-                strict=True,
-            )
-        ]
+        keys = impression.contents.content_keys[::-1].tolist()
         return cls(
             impression=impression,
             request_key=key_of(impression.request_id),
             opened=opened,
             clock_position=clock_position,
-            traits=traits,
-            places={key: place for place, key in reversed(list(enumerate(keys)))},
+            places=dict(zip(keys, range(len(keys) - 1, -1, -1), strict=True)),
             features=impression.features,
         )
 
+    @property
+    def creators(self) -> list[int]:
+        """Their keys, by place."""
+        creators: list[int] = self.impression.contents.creator_keys.tolist()
+        return creators
+
+    def traits(self, place: int) -> ContentTraits:
+        contents = self.impression.contents
+        return ContentTraits(
+            contents.content_keys.item(place),
+            contents.creator_keys.item(place),
+            contents.category_keys.item(place),
+            contents.durations.item(place),
+        )
+
     def places_of_creator(self, creator_key: int) -> list[int]:
-        return [place for place, traits in enumerate(self.traits) if traits.creator_key == creator_key]
+        return [place for place, key in enumerate(self.creators) if key == creator_key]
 
 
 @dataclass(slots=True)
@@ -95,10 +96,9 @@ class OpenImpressions:
             slates = self._users.setdefault(user_id, _Slates())
         self._in_order[user_id, request_key] = slate
         slates.by_request[request_key] = slate
-        for traits in slate.traits:
-            slates.by_content[traits.content_key] = slate
-            if traits.creator_key != MISSING_KEY:
-                slates.by_creator[traits.creator_key] = slate
+        slates.by_content.update(dict.fromkeys(slate.places, slate))
+        slates.by_creator.update(dict.fromkeys(slate.creators, slate))
+        slates.by_creator.pop(MISSING_KEY, None)
 
     def expire(self, now: float) -> None:
         """Close what was opened more than the horizon before `now`."""
@@ -127,10 +127,7 @@ class OpenImpressions:
         if not slates.by_request:
             del self._users[user_id]
             return
-        for traits in slate.traits:
-            for latest, key in (
-                (slates.by_content, traits.content_key),
-                (slates.by_creator, traits.creator_key),
-            ):
+        for latest, keys in ((slates.by_content, slate.places), (slates.by_creator, set(slate.creators))):
+            for key in keys:
                 if latest.get(key) is slate:
                     del latest[key]

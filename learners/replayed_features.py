@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -10,13 +10,16 @@ import numpy as np
 from learners.features.assembly import assemble as shared_definition
 from learners.features.person_snapshot import PersonSnapshot, take_snapshot
 from learners.features.row_assembly import assemble_rows
+from learners.features.slate_rows import rows_of_slates
 from learners.user_state import UserState
+from messages.arrays import IntArray
 from messages.content import ContentColumns
 from messages.features import FeatureBatch
 from messages.impressions import Impression, RequestContext
+from messages.slate_features import SlateFeatures
 from messages.updates import CounterRows
 
-SlateFeatures: TypeAlias = FeatureBatch | PersonSnapshot
+KnownFeatures: TypeAlias = SlateFeatures | FeatureBatch | PersonSnapshot
 """Of one slate: its features, or all that they are made of."""
 
 
@@ -36,7 +39,7 @@ class FeatureAssembler(Protocol):
 
 def replayed_features(
     assemble: FeatureAssembler, impression: Impression, state: UserState, now: float
-) -> SlateFeatures:
+) -> KnownFeatures:
     """Return the features of an impression as of the state before it; now: its moment, epoch seconds.
 
     The shared definition has a form for many rows at once; a stand-in is called here and now.
@@ -46,36 +49,55 @@ def replayed_features(
 
 
 def features_of_rows(
-    slates: Sequence[tuple[SlateFeatures, ContentColumns]], places: Sequence[int]
+    slates: Sequence[tuple[KnownFeatures, ContentColumns]], places: Sequence[int]
 ) -> FeatureBatch:
     """Return one row for each slate (features and contents, n of them, repeats allowed) and place in it."""
-    snapshots = [row for row, (features, _) in enumerate(slates) if isinstance(features, PersonSnapshot)]
-    if not snapshots:
-        return _taken([features for features, _ in slates], places)
-    assembled = assemble_rows(
-        [slates[row][0] for row in snapshots],  # type: ignore[misc]
-        [places[row] for row in snapshots],
-        [slates[row][1] for row in snapshots],
-    )
-    if len(snapshots) == len(slates):
-        return assembled
-    # Somebody mixes a replay and live traffic in one namespace: the learner adds the counters to all.
-    served = [row for row, (features, _) in enumerate(slates) if isinstance(features, FeatureBatch)]
-    taken = _taken([slates[row][0] for row in served], [places[row] for row in served])
-    parts = [assembled, FeatureBatch(taken.ids, taken.bags, taken.dense, None)]
-    return FeatureBatch.concatenate(parts).take(np.argsort(np.array(snapshots + served)))
+    of_kind: dict[type, list[int]] = {}
+    for row, (features, _) in enumerate(slates):
+        of_kind.setdefault(type(features), []).append(row)
+    parts = [
+        _ROWS_OF[kind]([slates[row] for row in rows], [places[row] for row in rows])
+        for kind, rows in of_kind.items()
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    if any(part.counters is None for part in parts):
+        # Somebody mixes a replay and live traffic in one namespace: the learner adds the counters to all.
+        parts = [FeatureBatch(part.ids, part.bags, part.dense, None) for part in parts]
+    order = np.argsort([row for rows in of_kind.values() for row in rows])
+    return FeatureBatch.concatenate(parts).take(order)
+
+
+def _assembled(slates: Sequence[Any], places: Sequence[int]) -> FeatureBatch:
+    return assemble_rows([features for features, _ in slates], places, [contents for _, contents in slates])
+
+
+def _of_slates(slates: Sequence[Any], places: Sequence[int]) -> FeatureBatch:
+    parts, which = _each_once(slates)
+    features, contents = zip(*parts, strict=True)
+    return rows_of_slates(features, contents, which, np.asarray(places, dtype=np.int64))
 
 
 def _taken(slates: Sequence[Any], places: Sequence[int]) -> FeatureBatch:
     """Stack the slates, each once, and take the rows out in one go: many small takes cost far more."""
-    parts: list[FeatureBatch] = list({id(slate): slate for slate in slates}.values())
-    starts: dict[int, int] = {}
-    start = 0
-    for part in parts:
-        starts[id(part)] = start
-        start += len(part)
-    first_rows = np.array([starts[id(slate)] for slate in slates], dtype=np.int64)
+    distinct, which = _each_once(slates)
+    parts: list[FeatureBatch] = [features for features, _ in distinct]
+    starts = np.cumsum([0, *[len(part) for part in parts]])
     if any(part.counters is None for part in parts):
         # As above, with a stand-in.
         parts = [FeatureBatch(part.ids, part.bags, part.dense, None) for part in parts]
-    return FeatureBatch.concatenate(parts).take(first_rows + np.asarray(places, dtype=np.int64))
+    return FeatureBatch.concatenate(parts).take(starts[which] + np.asarray(places, dtype=np.int64))
+
+
+def _each_once(slates: Sequence[Any]) -> tuple[list[Any], IntArray]:
+    """Return the slates without repeats, and for each of those given which it is."""
+    numbers: dict[int, int] = {}
+    which = [numbers.setdefault(id(features), len(numbers)) for features, _ in slates]
+    return list({id(slate[0]): slate for slate in slates}.values()), np.array(which, dtype=np.int64)
+
+
+_ROWS_OF: dict[type, Callable[[Sequence[Any], Sequence[int]], FeatureBatch]] = {
+    PersonSnapshot: _assembled,
+    SlateFeatures: _of_slates,
+    FeatureBatch: _taken,
+}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import msgpack
@@ -23,8 +24,7 @@ _DTYPES: tuple[np.dtype[Any], ...] = tuple(
     for name in ("uint8", "int8", "bool", "int16", "int32", "int64", "uint32", "uint64", "float32", "float64")
 )
 _CODES = {dtype: code for code, dtype in enumerate(_DTYPES)}
-_COLUMN_HEADER = struct.Struct("<BBI")
-"""Of an array of rank one, as nearly all are: they are read without a look at the shape."""
+_SHAPES = [struct.Struct(f"<{rank}I") for rank in range(256)]
 
 
 class MalformedMessageError(ValueError):
@@ -72,20 +72,12 @@ def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
 def _unpack_extension(code: int, data: bytes) -> AnyArray:
     if code != ARRAY_EXTENSION:
         raise MalformedMessageError(f"unknown extension {code}")
-    if len(data) >= _COLUMN_HEADER.size and data[1] == 1 and data[0] < len(_DTYPES):
-        number, _, length = _COLUMN_HEADER.unpack_from(data)
-        column_dtype = _DTYPES[number]
-        if len(data) == _COLUMN_HEADER.size + length * column_dtype.itemsize:
-            return np.frombuffer(data, column_dtype, length, _COLUMN_HEADER.size)
     if len(data) < 2 or data[0] >= len(_DTYPES) or len(data) < 2 + 4 * data[1]:
         raise MalformedMessageError("array header is cut short or names no known dtype")
-    rank = data[1]
-    shape = struct.unpack_from(f"<{rank}I", data, 2)
-    dtype = _DTYPES[data[0]]
-    count = 1
-    for extent in shape:
-        count *= extent
-    body = memoryview(data)[2 + 4 * rank :]
-    if count * dtype.itemsize != len(body):
-        raise MalformedMessageError(f"array of shape {shape} with {len(body)} bytes")
-    return np.frombuffer(body, dtype=dtype).reshape(shape)
+    dtype, rank = _DTYPES[data[0]], data[1]
+    shape = _SHAPES[rank].unpack_from(data, 2)
+    count, start = prod(shape), 2 + 4 * rank
+    if len(data) != start + count * dtype.itemsize:
+        raise MalformedMessageError(f"array of shape {shape} with {len(data) - start} bytes")
+    column = np.frombuffer(data, dtype, count, start)
+    return column if rank == 1 else column.reshape(shape)

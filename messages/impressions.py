@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from messages.arrays import FloatArray
 from messages.content import ContentColumns
 from messages.features import FeatureBatch
+from messages.shown_contents import (
+    NO_NAMES,
+    contents_from_wire,
+    contents_to_wire,
+    pack_names,
+    unpack_names,
+)
+from messages.slate_features import SlateFeatures
+
+ServedFeatures: TypeAlias = SlateFeatures | FeatureBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,7 @@ class Impression:
     propensities: FloatArray
     scores: FloatArray
     sources: list[str]
-    features: FeatureBatch | None
+    features: ServedFeatures | None
     profile: Mapping[str, Any] | None = None
     engage_chances: FloatArray | None = None
 
@@ -90,16 +100,20 @@ class Impression:
             "model": self.model.to_wire(),
             "arm": self.arm,
             "context": self.context.to_wire(),
-            "contents": self.contents.to_wire(),
+            "names": pack_names(self.contents, self.sources),
+            "contents": contents_to_wire(self.contents),
             "propensities": self.propensities,
             "scores": self.scores,
-            "sources": self.sources,
             "features": None if self.features is None else self.features.to_wire(),
         } | {name: value for name, value in optional.items() if value is not None}
 
     @classmethod
-    def from_wire(cls, wire: Mapping[str, Any]) -> Impression:
+    def from_wire(cls, wire: Mapping[str, Any], *, with_names: bool = True) -> Impression:
+        """Decode what `to_wire` made, in this version or an earlier one, which had the names among the
+        contents. with_names: False leaves the lists of names empty where they stand apart."""
         chances = wire.get("engage_chances")
+        packed = None if "sources" in wire else wire["names"]
+        names = unpack_names(packed) if with_names and packed is not None else NO_NAMES
         return cls(
             request_id=wire["request_id"],
             user_id=wire["user_id"],
@@ -107,11 +121,18 @@ class Impression:
             model=ModelVersion.from_wire(wire["model"]),
             arm=wire["arm"],
             context=RequestContext.from_wire(wire["context"]),
-            contents=ContentColumns.from_wire(wire["contents"]),
+            contents=contents_from_wire(wire["contents"], names),
             propensities=np.asarray(wire["propensities"], dtype=np.float32),
             scores=np.asarray(wire["scores"], dtype=np.float32),
-            sources=wire["sources"],
-            features=None if wire["features"] is None else FeatureBatch.from_wire(wire["features"]),
+            sources=wire["sources"] if "sources" in wire else names[-1],
+            features=features_from_wire(wire["features"]),
             profile=wire.get("profile"),
             engage_chances=None if chances is None else np.asarray(chances, dtype=np.float32),
         )
+
+
+def features_from_wire(wire: Any) -> ServedFeatures | None:
+    """Decode features in either form: those of a slate, or whole rows, as earlier versions wrote them."""
+    if wire is None:
+        return None
+    return SlateFeatures.from_wire(wire) if "layout" in wire else FeatureBatch.from_wire(wire)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from actors.model_groups import model_plan
+from learners.features.content_ids import content_language_keys
 from learners.features.schema import RETRIEVAL_SLOT
 from learners.ranking_model import initial_dense_weights
 from learners.retrieval_model import content_vectors
@@ -73,6 +74,7 @@ def warm_up_ranking() -> None:
             created_at=_NOW,
         )
     )
+    content_language_keys(columns.language_keys)  # joiners cross keys so for replayed slates
     request = PersonHydrator(replica).hydrate(
         FeedRequest("warm-up", 2), _Stored(), _NOW, np.random.default_rng(0)
     )

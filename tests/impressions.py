@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 
+from learners.features.slate_rows import rows_of_slates
 from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
+from messages.features import FeatureBatch
 from messages.impressions import Impression, ModelVersion, RequestContext
+from messages.slate_features import SlateFeatures
 
 
 def impression_of(user_id: str, content_ids: list[str], *, request_id: str = "request") -> Impression:
@@ -33,3 +37,18 @@ def impression_of(user_id: str, content_ids: list[str], *, request_id: str = "re
         sources=["test"] * size,
         features=None,
     )
+
+
+def whole_rows(features: SlateFeatures, contents: ContentColumns) -> FeatureBatch:
+    """Return the features of every content of a slate as a row of its own."""
+    every = np.arange(len(features))
+    return rows_of_slates([features], [contents], np.zeros_like(every), every)
+
+
+def in_old_form(impression: Impression) -> dict[str, Any]:
+    """Return the wire map that earlier versions wrote: names among the contents, features in whole rows."""
+    wire, features = impression.to_wire(), impression.features
+    del wire["names"]
+    if isinstance(features, SlateFeatures):
+        wire["features"] = whole_rows(features, impression.contents).to_wire()
+    return wire | {"contents": impression.contents.to_wire(), "sources": impression.sources}

@@ -39,8 +39,7 @@ def assemble(
     counters: CounterRows | None,
 ) -> FeatureBatch:
     """Compute the features of one person beside n contents, whole rows; see `assemble_request`."""
-    features = assemble_request(state, profile, context, contents, now, counters)
-    return features.take(np.arange(len(features)))
+    return assemble_request(state, profile, context, contents, now, counters).whole_rows()
 
 
 def assemble_request(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
-from learners.features.content_ids import content_language_keys, crossed, duration_bucket_keys
-from learners.features.schema import DENSE_FEATURES, NUM_USER_DENSE
+from learners.features.content_ids import derived_content_ids
+from learners.features.schema import SERVED_LAYOUT
+from learners.features.slate_rows import rows_of_slates
 from messages.arrays import FloatArray, IntArray
 from messages.content import ContentColumns
-from messages.features import FeatureBatch, IdBags
+from messages.features import FeatureBatch
+from messages.slate_features import SlateFeatures
+
+_WITHOUT_COUNTERS = replace(SERVED_LAYOUT, num_counters=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +33,32 @@ class RequestFeatures:
     def __len__(self) -> int:
         return len(self.pair)
 
-    def take(self, rows: IntArray) -> FeatureBatch:
-        """Return some contents' features as rows of their own, as impressions log them. rows: int64 [k]."""
-        person, contents, count = self.person, self.contents, len(rows)
-        categories = contents.category_keys[rows]
-        buckets = duration_bucket_keys(contents.durations[rows])
-        on_surface = crossed(person.ids["surface"], np.concatenate([categories, buckets]))
-        dense = np.empty((count, len(DENSE_FEATURES)), dtype=np.float32)
-        dense[:, :NUM_USER_DENSE] = person.dense
-        dense[:, NUM_USER_DENSE:] = self.pair[rows]
-        ids = {name: np.repeat(key, count) for name, key in person.ids.items()}
-        ids |= {
-            "content": contents.content_keys[rows],
-            "creator": contents.creator_keys[rows],
-            "category": categories,
-            "audio": contents.audio_keys[rows],
-            "duration_bucket": buckets,
-            "content_language": content_language_keys(contents.language_keys[rows]),
-            "surface_category": on_surface[:count],
-            "surface_duration": on_surface[count:],
-        }
-        bags = {name: IdBags.repeated(bag.values, count) for name, bag in person.bags.items()}
-        bags["tags"] = contents.tags.take(rows)
-        counters = None if self.counters is None else self.counters[rows]
-        return FeatureBatch(ids, bags, dense, counters)
+    def take(self, rows: IntArray) -> Any:
+        """Return some contents' features as impressions log them, SlateFeatures. rows: int64 [k]."""
+        return self.slate(rows)
+
+    def slate(self, rows: IntArray) -> SlateFeatures:
+        """Return some contents' features, without the facts of the contents. rows: int64 [k]."""
+        person = self.person
+        layout = SERVED_LAYOUT if self.counters is not None else _WITHOUT_COUNTERS
+        ids = [person.ids[name] for name in layout.person_ids]
+        bags = [person.bags[name].values for name in layout.person_bags]
+        of_contents = derived_content_ids(person.ids["surface"][0], self.contents, rows)
+        numbers = np.empty(layout.num_person + len(rows) * layout.num_of_content, dtype=np.float32)
+        features = SlateFeatures(
+            layout=layout,
+            bag_ends=list(accumulate(map(len, bags))),
+            keys=np.concatenate([*ids, *bags, of_contents.ravel()]),
+            numbers=numbers,
+        )
+        numbers[: layout.num_person] = person.dense[0]
+        content_numbers = features.content_numbers
+        content_numbers[:, : layout.num_pair] = self.pair[rows]
+        if self.counters is not None:
+            content_numbers[:, layout.num_pair :] = self.counters[rows]
+        return features
+
+    def whole_rows(self) -> FeatureBatch:
+        """Return the features of all n contents as rows of their own."""
+        every = np.arange(len(self))
+        return rows_of_slates([self.slate(every)], [self.contents], np.zeros_like(every), every)

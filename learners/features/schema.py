@@ -6,6 +6,8 @@ Serving, joiner and learner all read this page; a name that is added here must b
 
 from __future__ import annotations
 
+from messages.slate_features import FACT_BAGS, FACT_IDS, SlateLayout
+
 USER_SLOT = "user"
 CONTENT_SLOT = "content"
 CREATOR_SLOT = "creator"
@@ -51,7 +53,7 @@ BAG_FEATURES: dict[str, str] = {
 last. preferred_categories: those with the highest preference. traits: the fields of the person's profile."""
 
 SHARED_BAG_FEATURES: tuple[str, ...] = ("history", "preferred_categories", "traits")
-CONTENT_BAG_FEATURES: tuple[str, ...] = ("tags",)
+CONTENT_BAG_FEATURES: tuple[str, ...] = FACT_BAGS
 
 MAX_HISTORY = 20
 MAX_PREFERRED_CATEGORIES = 5
@@ -155,3 +157,13 @@ COUNTER_SIZES: tuple[str, ...] = (
 
 COUNTER_FEATURES: tuple[str, ...] = tuple(COUNTER_RATE_PRIORS) + COUNTER_SIZES
 """From the content counters, as of the moment: the columns of `FeatureBatch.counters`."""
+
+SERVED_LAYOUT = SlateLayout(
+    person_ids=SHARED_ID_FEATURES,
+    person_bags=SHARED_BAG_FEATURES,
+    content_ids=tuple(name for name in CONTENT_ID_FEATURES if name not in FACT_IDS),
+    num_person=NUM_USER_DENSE,
+    num_pair=len(PAIR_DENSE_FEATURES),
+    num_counters=len(COUNTER_FEATURES),
+)
+"""How impressions carry them all."""

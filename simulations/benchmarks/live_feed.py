@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from learners.features.assembly import assemble
+from learners.features.assembly import assemble_request
 from learners.user_state import UserState
 from messages.content import ContentColumns
 from messages.feed import FeedMessage, RecordKind
@@ -73,8 +73,9 @@ def live_messages(settings: LearningFeedSettings, slate: int) -> Iterator[tuple[
 
 def _served(request_id: str, user_id: str, time: float, contents: ContentColumns) -> Impression:
     context = RequestContext(surface="home", device="phone")
-    counters = CounterRows.zeros(contents.content_keys)
     num_contents = len(contents)
+    state, counters = UserState.empty(user_id), CounterRows.zeros(contents.content_keys)
+    features = assemble_request(state, None, context, contents, time, counters)
     return Impression(
         request_id=request_id,
         user_id=user_id,
@@ -86,5 +87,5 @@ def _served(request_id: str, user_id: str, time: float, contents: ContentColumns
         propensities=np.full(num_contents, np.nan, dtype=np.float32),
         scores=np.linspace(1, 0, num_contents, dtype=np.float32),
         sources=["ann"] * num_contents,
-        features=assemble(UserState.empty(user_id), None, context, contents, time, counters),
+        features=features.slate(np.arange(num_contents)),
     )

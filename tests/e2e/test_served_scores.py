@@ -18,10 +18,12 @@ from messages.examples import HEADS, ExampleBatch
 from messages.feed import FeedMessage
 from messages.identifiers import NUM_BUCKETS, partition_of
 from messages.impressions import Impression
+from messages.slate_features import SlateFeatures
 from parameter_server.routing import ShardRouter, assign_buckets
 from parameter_server.shard import ParameterShard
 from parameter_server.snapshots import restore_latest
 from tests.e2e.conftest import DEADLINE_SECONDS, TOPICS, Person, wait_until_learned
+from tests.impressions import whole_rows
 from tests.training_batches import examples_of
 
 pytestmark = pytest.mark.system
@@ -70,9 +72,11 @@ def test_served_scores_equal_the_training_models_on_the_logged_features(
         feed = client.feed(person.user_id, 10, explain=True)
         impression = last_impression(system, person.user_id)
         assert impression.request_id == feed["request_id"]
-        assert impression.features is not None
+        assert isinstance(impression.features, SlateFeatures)
         system.actors.write_snapshots()
-        trained = trained_probabilities(system, system.snapshot_root, examples_of(impression.features))
+        trained = trained_probabilities(
+            system, system.snapshot_root, examples_of(whole_rows(impression.features, impression.contents))
+        )
         served = np.array([[item["heads"][head] for head in HEADS] for item in feed["items"]])
         # The last deltas may still have been on their way when the feed was served: then ask again.
         if np.abs(served - trained).max() <= 1e-5 or time.monotonic() > deadline:

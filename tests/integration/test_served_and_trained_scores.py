@@ -16,9 +16,9 @@ from messages.codec import pack, unpack
 from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
 from messages.examples import HEADS, OUTPUTS, WATCH_TIME
-from messages.features import FeatureBatch
 from messages.identifiers import key_of
 from messages.impressions import ModelVersion, RequestContext
+from messages.slate_features import SlateFeatures
 from messages.stored_user import StoredUser
 from messages.updates import CounterRows, ModelDelta, Rows
 from parameter_server.settings import SlotSettings
@@ -29,6 +29,7 @@ from serve_app.pipeline.ranking_pipeline import RankedSlate
 from serve_app.pipeline.ranking_request import FeedRequest
 from serve_app.pipeline.served_model import LearnedModel
 from tests.fakes import NOW
+from tests.impressions import whole_rows
 from tests.training_batches import examples_of
 
 MODEL = RankingModelSettings(hidden=(32, 16))
@@ -115,7 +116,9 @@ def test_the_training_model_gives_the_logged_features_the_probabilities_that_wer
     replica = trained_replica()
     slate = serve(replica, stored)
     assert slate.scored is not None
-    logged = FeatureBatch.from_wire(unpack(pack(slate.scored.features.to_wire())))
+    logged = whole_rows(
+        SlateFeatures.from_wire(unpack(pack(slate.scored.features.to_wire()))), slate.scored.contents
+    )
     batch = examples_of(logged)
     step = TrainingStep(TrainingSettings(model=MODEL))
 

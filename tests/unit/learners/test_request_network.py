@@ -91,7 +91,7 @@ def both(features: RequestFeatures, dense: dict[str, FloatArray]) -> tuple[Float
     """Return the logits by the network for requests and by the definition."""
     scaling = scaling_of(dense)
     inputs = gather_request(features, HashedRows(), REQUEST_LAYOUT, scaling)
-    logged = features.take(np.arange(len(features)))
+    logged = features.whole_rows()
     defined = score(dense, gather_inputs(logged, HashedRows(), LAYOUT, scaling))
     return RequestNetwork(dense, LAYOUT).logits(inputs), defined
 

@@ -103,11 +103,10 @@ def test_a_row_becomes_an_impression_and_its_events(tmp_path: Path) -> None:
 
 def test_several_tags_the_first_of_which_is_the_category(tmp_path: Path) -> None:
     log = KuaiRandLog(write(tmp_path), num_partitions=1)
-    by_content = {
-        record["contents"]["content_ids"][0]: Impression.from_wire(record).contents
-        for kind, record in records_of(log)
-        if kind == "impression"
-    }
+    shown = [
+        Impression.from_wire(record).contents for kind, record in records_of(log) if kind == "impression"
+    ]
+    by_content = {contents.content_ids[0]: contents for contents in shown}
     assert by_content["11"].categories == ["20"]
     assert list(by_content["11"].tags.values) == [key_of("20"), key_of("43")]
     assert by_content["11"].audio_keys[0] == 0

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from messages.content import ContentColumns
+from messages.content import ContentColumns, ContentFacts
+from messages.events import ContentMetadata
 from messages.feed import FeedMessage
 from messages.identifiers import partition_of
 
@@ -59,6 +60,9 @@ def test_what_is_no_event_at_all_is_refused(stage: Any, raw: Any) -> None:
 
 
 EMPTY = ContentColumns.of([]).to_wire()
+OLD = ContentColumns.of(
+    [ContentFacts(name, "ann", 1.0, ContentMetadata()) for name in ("cat", "dog")]
+).to_wire()
 
 
 def without(wire: dict[str, Any], *path: str) -> dict[str, Any]:
@@ -78,9 +82,13 @@ def without(wire: dict[str, Any], *path: str) -> dict[str, Any]:
         (lambda wire: wire | {"model": ["m"]}, "model"),
         (lambda wire: wire | {"context": ["a", "b", "c", "d", "e", "f"]}, "context"),
         (lambda wire: without(wire, "contents", "durations"), "contents"),
-        (lambda wire: wire | {"contents": wire["contents"] | {"content_ids": [1, 2]}}, "contents"),
-        (lambda wire: wire | {"contents": wire["contents"] | {"creator_ids": ["ann"]}}, "contents"),
+        (lambda wire: wire | {"contents": wire["contents"] | {"keys": [1, 2]}}, "contents"),
+        (lambda wire: wire | {"contents": wire["contents"] | {"keys": np.zeros(9)}}, "contents"),
         (lambda wire: wire | {"contents": wire["contents"] | {"tags": [1]}}, "contents"),
+        (lambda wire: wire | {"contents": OLD | {"content_ids": [1, 2]}}, "contents"),
+        (lambda wire: wire | {"contents": OLD | {"creator_ids": ["ann"]}}, "contents"),
+        (lambda wire: wire | {"contents": OLD | {"tags": [1]}}, "contents"),
+        (lambda wire: without(wire, "names"), "names"),
         (lambda wire: wire | {"propensities": np.zeros(1, np.float32)}, "propensities"),
         (lambda wire: wire | {"scores": ["high", "low"]}, "scores"),
         (lambda wire: wire | {"profile": {"age": 18}}, "profile"),
