@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from actors.model_groups import model_plan
+from learners.features.assembly import assemble
 from learners.features.content_ids import content_language_keys
 from learners.features.schema import RETRIEVAL_SLOT
 from learners.ranking_model import initial_dense_weights
@@ -14,7 +15,7 @@ from learners.training_settings import TrainingSettings
 from learners.user_state import UserState
 from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
-from messages.impressions import ModelVersion
+from messages.impressions import ModelVersion, RequestContext
 from messages.updates import CounterRows, ModelDelta
 from serve_app.best_products import put_best_first
 from serve_app.inverted_index import InvertedIndex
@@ -74,7 +75,8 @@ def warm_up_ranking() -> None:
             created_at=_NOW,
         )
     )
-    content_language_keys(columns.language_keys)  # joiners cross keys so for replayed slates
+    content_language_keys(columns.language_keys)  # so, and by the next line, joiners make rows
+    assemble(UserState.empty("warm-up"), None, RequestContext(), columns, _NOW, None)
     request = PersonHydrator(replica).hydrate(
         FeedRequest("warm-up", 2), _Stored(), _NOW, np.random.default_rng(0)
     )
