@@ -64,9 +64,11 @@ class Deliveries:
         """
         if not self._waiting and not self._is_over():
             self._came.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
-                    await self._came.wait()
+            timer = asyncio.get_running_loop().call_later(timeout, self._came.set)
+            try:
+                await self._came.wait()
+            finally:
+                timer.cancel()
         if not self._waiting:
             if self._is_over():
                 raise DeliveriesEndedError(f"{self._stream}: {self._ended}")

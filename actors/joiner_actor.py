@@ -156,6 +156,10 @@ class JoinerActor:
         by_partition: dict[int, list[StreamMessage]] = defaultdict(list)
         for message in messages:
             by_partition[partition_of_subject(message.subject)].append(message)
+        if len(by_partition) == 1:  # as where few people are there: a task costs as much as an event
+            for partition, stretch in by_partition.items():
+                await self._drivers[partition].handle(stretch)
+            return
         handling = [
             asyncio.create_task(self._drivers[partition].handle(stretch))
             for partition, stretch in by_partition.items()

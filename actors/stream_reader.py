@@ -13,6 +13,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from redis.asyncio import Redis
 
 from actors.deliveries import Deliveries
+from actors.delivery_numbers import stored_at
 from actors.names import Namespace
 
 logger = logging.getLogger(__name__)
@@ -102,20 +103,17 @@ class StreamReader:
             raise NatsError(f"{self._stream}: {error or 'no answer'}") from error
         messages = []
         for message in raw:
-            metadata = message.metadata
-            if metadata.sequence.consumer != self._num_taken + 1:
+            sequence, delivery, append_time = stored_at(message)
+            if delivery != self._num_taken + 1:
                 logger.warning("%s: a delivery was lost, reading again from %d", self._stream, self._next)
                 await self.close()
                 break
             self._num_taken += 1
-            sequence = metadata.sequence.stream
             if sequence < self._next:
                 continue
             self._next = sequence + 1
             messages.append(
-                StreamMessage(
-                    message.subject, sequence, metadata.timestamp.timestamp(), message.data, message.headers
-                )
+                StreamMessage(message.subject, sequence, append_time, message.data, message.headers)
             )
         return messages
 

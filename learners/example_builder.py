@@ -19,6 +19,7 @@ from messages.identifiers import MISSING_KEY, keys_of
 MAX_COMMENT_WORDS = 64
 """Of one comment; what follows is not read."""
 
+_NOTHING = ExampleBatch.empty()
 _NO_WORDS: IdArray = np.empty(0, dtype=np.uint64)
 
 
@@ -79,7 +80,7 @@ class ExampleBuilder:
         rows, joined, uploads = self._rows, self._joined, self._uploads
         self._rows, self._joined, self._uploads = [], [], []
         if not rows:
-            return ExampleBatch.empty()
+            return _NOTHING
         types, times, user_keys, content_keys, creator_keys, long_views, watched = zip(*rows, strict=True)
         return ExampleBatch(
             event_types=np.array(types, dtype=np.uint8),
