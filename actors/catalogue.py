@@ -110,6 +110,11 @@ class Catalogue:
             cursor=entries[-1][0].decode(),
         )
 
+    async def wait_for_changes(self, cursor: str, seconds: float) -> bool:
+        """Wait until something changes after a cursor; False: nothing did for so many seconds."""
+        milliseconds = max(1, round(seconds * 1e3))  # 0 would be for ever
+        return bool(await self._redis.xread({self._changes: cursor}, count=1, block=milliseconds))
+
     async def all(self) -> CatalogueChanges:
         """Return every content and the cursor from which changes go on (some may then come twice)."""
         last = await self._redis.xrevrange(self._changes, count=1)

@@ -27,13 +27,14 @@ from actors.model_groups import learner_role
 from actors.model_hub import ModelHub
 from actors.models_actor import ModelsActor
 from actors.models_settings import ModelsSettings
-from actors.names import RAY_NAMESPACE, Namespace
+from actors.names import RAY_NAMESPACE, WAITING_THREADS, Namespace
 from actors.parameter_client import ParameterClient
 from actors.placement import PlacementSettings
 from actors.ray_model_parts import RayModelParts
 from actors.ray_shards import RayShards
 from actors.shard_directory import BlockingShardMap, ShardDirectory
-from actors.shard_host import ShardHost, ShardHostSettings
+from actors.shard_host import ShardHost
+from actors.shard_host_settings import ShardHostSettings
 from actors.shard_keeper import ShardKeeper
 from actors.system_actors import SystemActors
 from learners.joiner import JoinerSettings
@@ -42,6 +43,7 @@ from parameter_server.shard_map import ShardMap
 
 _ACTOR_CPUS = 0.1
 _LONG_POLLS = 64
+_WAITING_MODELS = 16
 _READY_SECONDS = 120.0
 _STOP_SECONDS = 8.0
 
@@ -207,7 +209,7 @@ def _start_shard(plan: ClusterPlan, shard: int) -> Any:
     nothing = np.empty(0, dtype=np.int64)  # the map says what it hosts
     models = {plan.model.group: plan.training}
     return (
-        ray.remote(ShardHost)
+        ray.remote(concurrency_groups={WAITING_THREADS: _WAITING_MODELS})(ShardHost)
         .options(**_options(plan, f"shard-{shard}"), get_if_exists=True)
         .remote(shard, nothing, models, plan.endpoints.num_partitions, host, shard_map)
     )

@@ -12,7 +12,8 @@ from messages.content import ContentColumns
 from messages.impressions import ModelVersion
 from messages.updates import COUNTERS_GROUP, CounterRows, ModelDelta, Position, Rows, ShardDelta
 
-_HEARTBEAT_SECONDS = 1.0
+HEARTBEAT_SECONDS = 1.0
+"""So often replicas are told that what they have is still all."""
 
 
 def merge_shard_deltas(
@@ -63,10 +64,17 @@ def merge_shard_deltas(
 
 
 def is_worth_sending(delta: ModelDelta, previous: ModelDelta | None) -> bool:
-    """Say whether anything is in it that replicas do not have; positions count, they move watermarks.
+    """Say whether there are news in it, or replicas have heard nothing for long."""
+    return has_news(delta, previous) or seconds_to_heartbeat(previous, delta.created_at) <= 0
 
-    Without news one is sent each second all the same: it tells replicas that what they have is still all.
-    """
+
+def seconds_to_heartbeat(last: ModelDelta | None, now: float) -> float:
+    """Return in how many seconds a delta is worth sending without news, after the last one."""
+    return 0.0 if last is None else min(last.created_at - now, 0.0) + HEARTBEAT_SECONDS
+
+
+def has_news(delta: ModelDelta, previous: ModelDelta | None) -> bool:
+    """Say whether anything is in it that replicas do not have; positions count, they move watermarks."""
     return bool(
         delta.rows
         or delta.removed
@@ -75,7 +83,6 @@ def is_worth_sending(delta: ModelDelta, previous: ModelDelta | None) -> bool:
         or delta.contents is not None
         or len(delta.removed_contents)
         or previous is None
-        or delta.created_at - previous.created_at >= _HEARTBEAT_SECONDS
         or dict(delta.positions) != dict(previous.positions)
     )
 

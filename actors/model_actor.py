@@ -7,7 +7,9 @@ facts of new contents go to the replicas. Values are absolute, so a delta that c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import functools
 import logging
 import threading
 import time
@@ -16,16 +18,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from actors.awaited_news import AwaitedNews, Place, until_set
 from actors.background import BackgroundTask
 from actors.catalogue import Catalogue, CatalogueChanges
 from actors.connections import Connections, EndpointSettings
-from actors.delta_assembly import is_worth_sending, merge_shard_deltas
+from actors.delta_assembly import has_news, is_worth_sending, merge_shard_deltas, seconds_to_heartbeat
 from actors.delta_log import DeltaLog
 from actors.model_groups import model_of_group
-from actors.remote_actor import RemoteActor
 from actors.shard_map_store import ShardMapStore, ShardMapUnavailableError
 from actors.shard_readers import DeltaSource, ShardReaders
 from actors.user_store import UserStore
+from actors.version_counter import VersionCounter
 from messages.content import ContentColumns
 from messages.identifiers import keys_of
 from messages.impressions import ModelVersion
@@ -34,7 +37,6 @@ from parameter_server.shard_map import ShardMap
 
 logger = logging.getLogger(__name__)
 
-_VERSIONS_RESERVED = 1_000
 _RETRY_SECONDS = 0.5
 
 
@@ -60,17 +62,6 @@ class ModelActorSettings(BaseModel):
         return f"{self.model_id}.{self.lineage}"
 
 
-class RemoteDeltaSource:
-    """A shard actor, by its name."""
-
-    def __init__(self, actor_name: str, ray_namespace: str) -> None:
-        self._actor = RemoteActor(actor_name, ray_namespace)
-
-    async def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta:
-        delta: ShardDelta = await self._actor.call("deltas_since", group, version, incarnation)
-        return delta
-
-
 class ModelActor:
     """Starts to sync when constructed. `changes_after` blocks its caller: give the actor threads for it."""
 
@@ -87,6 +78,7 @@ class ModelActor:
         self._changed = threading.Condition()
         self._log = DeltaLog(settings.deltas_kept)
         self._full_wanted = threading.Event()
+        self._news: AwaitedNews | None = None
         self._catalogue_cursor: str | None = None
         self._last_tick_seconds = 0.0
         self._task = BackgroundTask(f"model-{settings.group}", self._run)
@@ -105,7 +97,7 @@ class ModelActor:
                 if found:
                     return found
                 if found is None:
-                    self._full_wanted.set()
+                    self._want_full()
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     return []
@@ -130,23 +122,38 @@ class ModelActor:
             store = UserStore(connections.redis, connections.namespace)
             catalogue = Catalogue(connections.redis, connections.namespace)
             maps = ShardMapStore(connections.redis, connections.namespace)
-            while not stop.is_set():
-                started = time.monotonic()
-                try:
-                    await self._tick(versions, store, catalogue, maps)
-                except Exception as error:  # noqa: BLE001 a shard or the store is away: replicas keep serving
-                    logger.warning("sync will be tried again: %s", error)
-                    await asyncio.sleep(_RETRY_SECONDS)
-                self._last_tick_seconds = time.monotonic() - started
-                rest = self._settings.sync_every_seconds - self._last_tick_seconds
-                if rest > 0:
-                    await asyncio.sleep(rest)
+            with contextlib.closing(AwaitedNews()) as self._news:
+                while not stop.is_set():
+                    started = time.monotonic()
+                    is_quiet = False
+                    try:
+                        is_quiet = await self._tick(versions, store, catalogue, maps)
+                    except Exception as error:  # noqa: BLE001 a shard or the store is away: replicas keep serving
+                        logger.warning("sync will be tried again: %s", error)
+                        await asyncio.sleep(_RETRY_SECONDS)
+                    self._last_tick_seconds = time.monotonic() - started
+                    rest = self._settings.sync_every_seconds - self._last_tick_seconds
+                    if rest > 0:
+                        await asyncio.sleep(rest)
+                    if is_quiet:
+                        await self._wait_for_news(self._news, catalogue, stop)
+
+    async def _wait_for_news(self, news: AwaitedNews, catalogue: Catalogue, stop: asyncio.Event) -> None:
+        """Wait until a tick has something to do: to ask ten times a second whether anything has changed would
+        cost as much as changes do."""
+        assert self._catalogue_cursor is not None
+        places: dict[str, Place] = {
+            **self._shards.waiting(),
+            "catalogue": functools.partial(catalogue.wait_for_changes, self._catalogue_cursor),
+            "stop": until_set(stop),
+        }
+        await news.wait(places, seconds_to_heartbeat(self._log.last, time.time()))
 
     async def _tick(
         self, versions: VersionCounter, store: UserStore, catalogue: Catalogue, maps: ShardMapStore
-    ) -> None:
-        """Hand on what changed. The first delta is full, and so is one after buckets have moved; others that
-        are full are made for those who begin.
+    ) -> bool:
+        """Hand on what changed, and say whether all was quiet. The first delta is full, and so is one after
+        buckets have moved; others that are full are made for those who begin.
 
         Cursors move only when what was read has been handed on: a tick that failed reads it again.
         """
@@ -167,7 +174,7 @@ class ModelActor:
         reading = self._shards.read_whole(newest_map) if starting else self._shards.read(everything=False)
         shard_deltas = await reading
         if shard_deltas is None:
-            return  # by the next tick the map is followed
+            return False  # by the next tick the map is followed
         delta, user_rows = self._merge(shard_deltas, changes, full=starting, previous=previous)
         for slot, rows in user_rows.items():
             await store.put_rows(self._settings.row_group, slot, rows)
@@ -177,6 +184,12 @@ class ModelActor:
         self._catalogue_cursor = changes.cursor
         if starting or not self._full_wanted.is_set() or await self._make_full(catalogue, newest_map):
             self._full_wanted.clear()
+        return not (starting or has_news(delta, previous) or self._full_wanted.is_set())
+
+    def _want_full(self) -> None:
+        self._full_wanted.set()
+        if self._news is not None:
+            self._news.interrupt()
 
     async def _make_full(self, catalogue: Catalogue, newest_map: Callable[[], Awaitable[ShardMap]]) -> bool:
         """Read everything for a newcomer; returns whether it could be read whole. It may hold more than its
@@ -221,22 +234,3 @@ class ModelActor:
         if self._catalogue_cursor is None:
             return None
         return await catalogue.changes_after(self._catalogue_cursor)
-
-
-class VersionCounter:
-    """Gives deltas numbers that never fall, also over a restart: numbers are reserved in the store ahead."""
-
-    def __init__(self, connections: Connections, row_group: str) -> None:
-        self._redis = connections.redis
-        self._key = connections.namespace.key("version", row_group)
-        self._next = 0
-        self._reserved = 0
-
-    async def number(self, delta: ModelDelta) -> ModelDelta:
-        """Return the delta under the next number."""
-        if self._next >= self._reserved:
-            self._reserved = int(await self._redis.incrby(self._key, _VERSIONS_RESERVED))
-            self._next = self._reserved - _VERSIONS_RESERVED
-        self._next += 1
-        version = ModelVersion(delta.version.model_id, delta.version.lineage, self._next)
-        return dataclasses.replace(delta, version=version)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 LIVE_NAMESPACE = "live"
 RAY_NAMESPACE = "foryou"
 """Ray's own namespace: all of ours share it, their actors' names differ."""
+WAITING_THREADS = "waiting"
+"""Of an actor: calls that wait there, beside its own thread."""
 _ALLOWED = re.compile(r"[a-z0-9_-]{1,40}")
 
 

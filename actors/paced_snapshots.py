@@ -50,6 +50,11 @@ class PacedSnapshots:
         self.failure: str | None = None
         """Why the newest snapshot could not be written (a full disk, say), until one is again."""
 
+    @property
+    def has_work(self) -> bool:
+        """Whether the next call goes on with a snapshot. May be asked from another thread."""
+        return self._copy is not None or self._writing is not None or (self._has_news and self._is_due())
+
     def note_news(self) -> None:
         """Something changed that the next snapshot, when it is due, must hold."""
         self._has_news = True
@@ -103,8 +108,7 @@ class PacedSnapshots:
                 self._writing = self._writer.submit(self._series.write, self._copy, pins=pins)
                 self._copy = None
             return
-        is_due = time.monotonic() - self._written_at >= self._every_seconds
-        if is_due and self._has_news and is_free:
+        if self._is_due() and self._has_news and is_free:
             self._copy = self._series.begin()
             self._begun()
 
@@ -124,6 +128,9 @@ class PacedSnapshots:
         """Give up what is being copied, and wait for what is being written."""
         self._copy = None
         self._writer.shutdown(wait=True)
+
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._written_at >= self._every_seconds
 
     def _begun(self) -> None:
         self._num_begun += 1

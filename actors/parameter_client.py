@@ -9,9 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
+from actors.names import WAITING_THREADS
 from actors.remote_actor import ActorAwayError, RemoteActor
 from messages.identifiers import NUM_BUCKETS
-from messages.updates import PullReply, PullRequest, ShardDelta, Update, UpdateOutcome, UpdateReply
+from messages.updates import Cursor, PullReply, PullRequest, ShardDelta, Update, UpdateOutcome, UpdateReply
 from parameter_server.routing import MergedPull, ShardRouter
 from parameter_server.shard import BucketPositions, MovingBucketsError
 from parameter_server.shard_map import ShardMap
@@ -74,9 +75,13 @@ class RemoteShard:
         positions: BucketPositions = await self._actor.call("positions", group)
         return positions
 
-    async def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta:
-        delta: ShardDelta = await self._actor.call("deltas_since", group, version, incarnation)
-        return delta
+    async def deltas_since(self, cursors: Mapping[str, Cursor]) -> list[ShardDelta]:
+        deltas: list[ShardDelta] = await self._actor.call("deltas_since", cursors)
+        return deltas
+
+    async def wait_for_news(self, cursors: Mapping[str, Cursor], seconds: float) -> bool:
+        is_news: bool = await self._actor.call("wait_for_news", cursors, seconds, threads=WAITING_THREADS)
+        return is_news
 
 
 class ParameterClient:

@@ -32,9 +32,10 @@ class RemoteActor:
     def __reduce__(self) -> tuple[type[RemoteActor], tuple[str, str, float | None]]:
         return RemoteActor, (self._name, self._ray_namespace, self._patience_seconds)
 
-    async def call(self, method: str, *arguments: Any) -> Any:
+    async def call(self, method: str, *arguments: Any, threads: str | None = None) -> Any:
         """Call a method by name and return its answer; what the method itself raises is raised here.
 
+        threads: the concurrency group whose threads answer; the actor's own thread where left out.
         Raises ActorAwayError where the actor is away for longer than this caller's patience.
         """
         import ray  # here, so that who only reads settings does not wait for it
@@ -45,7 +46,10 @@ class RemoteActor:
             try:
                 if self._handle is None:
                     self._handle = ray.get_actor(self._name, namespace=self._ray_namespace)
-                return await getattr(self._handle, method).remote(*arguments)
+                bound = getattr(self._handle, method)
+                if threads is not None:
+                    bound = bound.options(concurrency_group=threads)
+                return await bound.remote(*arguments)
             except (ActorUnavailableError, ActorDiedError, ValueError) as error:
                 if isinstance(error, ValueError) and self._handle is not None:
                     raise

@@ -11,19 +11,20 @@ import logging
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from actors.model_groups import GroupBirth, begin_group, counters_plan, model_plan
 from actors.paced_snapshots import PacedSnapshots
-from actors.shard_map_store import ShardMapUnavailableError
+from actors.shard_host_settings import ShardHostSettings
+from actors.shard_map_store import ShardMapSource, ShardMapUnavailableError
+from actors.shard_news import ShardNews
 from learners.training_settings import TrainingSettings
 from messages.arrays import IntArray
 from messages.updates import (
     COUNTERS_GROUP,
+    Cursor,
     PullReply,
     PullRequest,
     ShardDelta,
@@ -34,30 +35,14 @@ from messages.updates import (
 from parameter_server.group_state import GroupState
 from parameter_server.push_gate import PushGate
 from parameter_server.shard import BucketPositions, MovingBucketsError, ParameterShard
-from parameter_server.shard_map import ShardMap
 from parameter_server.snapshots import SnapshotInfo, restore_latest
 
 logger = logging.getLogger(__name__)
 
 
-class ShardHostSettings(BaseModel):
-    """Where snapshots go and how often."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    snapshot_root: Path | str
-    snapshot_every_seconds: float = Field(default=30.0, gt=0)
-    snapshots_kept: int = Field(default=3, ge=1)
-
-
-class ShardMapSource(Protocol):
-    """Reads the map of shards. Raises ShardMapUnavailableError after `patience_seconds`."""
-
-    def read(self, patience_seconds: float = 0.0) -> ShardMap: ...
-
-
 class ShardHost:
-    """Answers from one thread. A new incarnation means: readers of deltas start again with everything."""
+    """Answers from one thread, but for `wait_for_news`. A new incarnation means: readers of deltas start
+    again with everything."""
 
     def __init__(
         self,
@@ -77,6 +62,7 @@ class ShardHost:
         self._plans[COUNTERS_GROUP] = counters_plan(num_partitions)
         self._shard_map = shard_map
         self._gate = PushGate()
+        self._news = ShardNews()
         if shard_map is not None:
             # It waits for the store: an actor whose constructor fails is dead for good.
             buckets = shard_map.read(patience_seconds=float("inf")).buckets_of(shard_id)
@@ -95,6 +81,7 @@ class ShardHost:
         reply = self._shard.apply_update(update)
         if reply.outcome is UpdateOutcome.APPLIED:
             self._snapshots.note_news()
+            self._news.tell()
         elif reply.outcome is UpdateOutcome.MOVING:
             self._follow_map()
         self._snapshots.go_on()
@@ -121,9 +108,15 @@ class ShardHost:
         learned: IntArray = self._shard.group(group).ledger.positions.feed.min(axis=0)
         return learned
 
-    def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta:
-        self._snapshots.go_on()  # this call comes every tick, also when no update does
-        return self._shard.deltas_since(group, version, incarnation)
+    def deltas_since(self, cursors: Mapping[str, Cursor]) -> list[ShardDelta]:
+        """Return what changed in each group after its cursor, see `ParameterShard`."""
+        self._snapshots.go_on()  # this call comes again and again, also when no update does
+        return [self._shard.deltas_since(group, *cursor) for group, cursor in cursors.items()]
+
+    def wait_for_news(self, cursors: Mapping[str, Cursor], seconds: float) -> bool:
+        """Wait until `deltas_since` has something to tell, or to do: see `ShardNews`. It blocks its caller,
+        which must be another thread than that of all other calls."""
+        return self._news.wait(cursors, seconds)
 
     def statistics(self) -> dict[str, Any]:
         """Return the shard's numbers, whence it was restored, and why it cannot write snapshots, if so."""
@@ -158,6 +151,7 @@ class ShardHost:
                 self._shard.create_group(name, state.settings, {})
         self._shard.import_buckets(exported)
         self._snapshots.request()
+        self._news.tell()
 
     def settle(self) -> None:
         """Fit what is hosted to the map: let go what is another's, restore what is missing as after a death.
@@ -239,6 +233,7 @@ class ShardHost:
             self._settings.snapshot_every_seconds,
             self._settings.snapshots_kept,
         )
+        self._news.begin(self._shard, self._snapshots)
 
     def _follow_map(self) -> None:
         """Settle, since a sender's map is not what is here; during a move, who leads it does that."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from redis.asyncio import Redis
 from redis.exceptions import WatchError
@@ -14,6 +15,12 @@ from parameter_server.shard_map import ShardMap
 
 class ShardMapUnavailableError(Exception):
     """The store does not answer, or holds no map for this namespace."""
+
+
+class ShardMapSource(Protocol):
+    """Reads the map of shards. Raises ShardMapUnavailableError after `patience_seconds`."""
+
+    def read(self, patience_seconds: float = 0.0) -> ShardMap: ...
 
 
 class ShardMapStore:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable, Sequence
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
+from actors.awaited_news import Place
 from messages.arrays import BoolArray, IdArray, IntArray
 from messages.identifiers import NUM_BUCKETS, buckets_of
-from messages.updates import ShardDelta
+from messages.updates import Cursor, ShardDelta
 from parameter_server.dense_parameters import bucket_of_dense
 from parameter_server.shard_map import ShardMap
 
-_START = (-1, "")
+START: Cursor = (-1, "")
+"""Before everything: what is read from here is full."""
 
 
 class DeltaSource(Protocol):
     """One shard, seen from here."""
 
-    async def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta: ...
+    async def deltas_since(self, cursors: Mapping[str, Cursor]) -> list[ShardDelta]:
+        """Return what changed in each group after its cursor."""
+
+    async def wait_for_news(self, cursors: Mapping[str, Cursor], seconds: float) -> bool:
+        """Wait until there is something to read after one of the cursors; False: `seconds` went by."""
 
 
 class ShardReaders:
@@ -34,7 +41,7 @@ class ShardReaders:
         self._groups = list(groups)
         self._find = shards if callable(shards) else None
         self._shards = {} if callable(shards) else dict(enumerate(shards))
-        self._cursors: dict[tuple[int, str], tuple[int, str]] = {}
+        self._cursors: dict[tuple[int, str], Cursor] = {}
         self._map: ShardMap | None = None
 
     @property
@@ -58,16 +65,28 @@ class ShardReaders:
 
     async def read(self, *, everything: bool) -> list[tuple[int, ShardDelta]]:
         """Return the delta of every shard and group, with the shard; cursors stay (`move_on`)."""
-        wanted = [(shard, group) for shard in self._shards for group in self._groups]
-        deltas = await asyncio.gather(
+        start = dict.fromkeys(self._groups, START)
+        told = await asyncio.gather(
             *(
-                self._shards[shard].deltas_since(
-                    group, *(_START if everything else self._cursors.get((shard, group), _START))
-                )
-                for shard, group in wanted
+                source.deltas_since(start if everything else self._cursors_of(shard))
+                for shard, source in self._shards.items()
             )
         )
-        return [(shard, self._own(shard, delta)) for (shard, _), delta in zip(wanted, deltas, strict=True)]
+        return [
+            (shard, self._own(shard, delta))
+            for shard, deltas in zip(self._shards, told, strict=True)
+            for delta in deltas
+        ]
+
+    def waiting(self) -> dict[str, Place]:
+        """Return, by shard, what waits there for so many seconds until there is more than was read."""
+        return {
+            f"shard {shard}": functools.partial(source.wait_for_news, self._cursors_of(shard))
+            for shard, source in self._shards.items()
+        }
+
+    def _cursors_of(self, shard: int) -> dict[str, Cursor]:
+        return {group: self._cursors.get((shard, group), START) for group in self._groups}
 
     async def read_whole(
         self, newest: Callable[[], Awaitable[ShardMap]]

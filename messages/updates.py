@@ -189,6 +189,10 @@ class Position:
     watermark: float = 0.0
 
 
+Cursor = tuple[int, str]
+"""Where a reader of a group's deltas stands: a version, and the incarnation of the shard that it is of."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShardDelta:
     """What changed in one group on one shard after `from_version`, up to `to_version`.

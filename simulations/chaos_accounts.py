@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from actors.connections import Connections
-from actors.model_actor import RemoteDeltaSource
 from actors.names import RAY_NAMESPACE, Namespace, partition_of_subject
 from actors.parameter_client import RemoteShard
+from actors.shard_readers import START
 from actors.stream_reader import StreamMessage, StreamReader
 from messages.examples import ExamplesHeader
 from messages.identifiers import keys_of
@@ -86,8 +86,9 @@ async def _counters_differ(
 ) -> list[str]:
     counted: dict[int, Counters] = {}
     for shard in range(num_shards):
-        source = RemoteDeltaSource(namespace.actor(f"shard-{shard}"), RAY_NAMESPACE)
-        rows = (await source.deltas_since(COUNTERS_GROUP, -1, "")).counters
+        source = RemoteShard(namespace.actor(f"shard-{shard}"), RAY_NAMESPACE)
+        (delta,) = await source.deltas_since({COUNTERS_GROUP: START})
+        rows = delta.counters
         if rows is not None:
             parts = zip(rows.ids.tolist(), rows.totals, rows.decayed, strict=True)
             counted |= {key: Counters(totals, decayed) for key, totals, decayed in parts}

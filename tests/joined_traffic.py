@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,10 @@ from messages.identifiers import keys_of
 from messages.updates import (
     COUNTER_TOTAL_INDEX,
     COUNTERS_GROUP,
+    Cursor,
     PullReply,
     PullRequest,
+    ShardDelta,
     Update,
     UpdateReply,
 )
@@ -58,6 +60,19 @@ class LocalShard:
     async def positions(self, group: str) -> BucketPositions:
         with self._one_at_a_time:
             return self.host.positions(group)
+
+    async def deltas_since(self, cursors: Mapping[str, Cursor]) -> list[ShardDelta]:
+        with self._one_at_a_time:
+            return self.host.deltas_since(cursors)
+
+    async def wait_for_news(self, cursors: Mapping[str, Cursor], seconds: float) -> bool:
+        """Look again and again: a thread that waits would outlive who asked."""
+        until = time.monotonic() + seconds
+        while not self.host.wait_for_news(cursors, 0.0):
+            if time.monotonic() >= until:
+                return False
+            await asyncio.sleep(0.005)
+        return True
 
 
 def publish(endpoints: EndpointSettings, *batches: list[dict[str, Any]], raw: bytes = b"") -> None:

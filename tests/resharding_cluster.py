@@ -19,7 +19,8 @@ from actors.model_groups import model_plan
 from actors.parameter_client import ParameterClient
 from actors.remote_actor import ActorAwayError
 from actors.resharding import Resharder, ReshardingPace
-from actors.shard_host import ShardHost, ShardHostSettings
+from actors.shard_host import ShardHost
+from actors.shard_host_settings import ShardHostSettings
 from learners.training_settings import TrainingSettings
 from messages.updates import (
     COUNTERS_GROUP,

@@ -13,7 +13,8 @@ import pytest
 
 from actors.connections import Connections, EndpointSettings
 from actors.parameter_client import ParameterClient
-from actors.shard_host import ShardHost, ShardHostSettings
+from actors.shard_host import ShardHost
+from actors.shard_host_settings import ShardHostSettings
 from actors.streams import StreamSettings, ensure_streams
 from foryou.local_services import LocalServices, StateFolder
 from parameter_server.routing import ShardRouter, assign_buckets

@@ -15,7 +15,8 @@ from actors.archive_files import ArchiveFiles, ArchiveSettings, stream_label
 from actors.archive_reader import examples_end
 from actors.archive_writer import ArchiveWriter
 from actors.model_groups import GroupBirth, counters_plan, model_plan
-from actors.shard_host import ShardHost, ShardHostSettings
+from actors.shard_host import ShardHost
+from actors.shard_host_settings import ShardHostSettings
 from learners.features.schema import USER_SLOT
 from messages.examples import ExampleBatch
 from messages.identifiers import NUM_BUCKETS, buckets_of, keys_of

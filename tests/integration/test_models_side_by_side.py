@@ -25,11 +25,11 @@ from actors.model_registry_store import ModelRegistryStore
 from actors.models_actor import ModelsActor
 from actors.models_settings import ModelsSettings
 from actors.parameter_client import ParameterClient
-from actors.shard_host import ShardHost, ShardHostSettings
+from actors.shard_host import ShardHost
+from actors.shard_host_settings import ShardHostSettings
 from actors.streams import StreamSettings, ensure_streams
 from learners.joiner import JoinerSettings
 from learners.training_settings import TrainingSettings
-from messages.updates import ShardDelta
 from parameter_server.routing import ShardRouter, assign_buckets
 from tests.joined_traffic import LocalShard, publish, publish_impressions, views
 
@@ -44,10 +44,6 @@ CONTENTS = [f"content-{index}" for index in range(10)]
 
 class Shard(LocalShard):
     """Does all that a shard's actor does, one call at a time, as an actor does."""
-
-    async def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta:
-        delta: ShardDelta = self.do("deltas_since", group, version, incarnation)
-        return delta
 
     def do(self, method: str, *arguments: Any) -> Any:
         with self._one_at_a_time:

@@ -21,6 +21,7 @@ from actors.joiner_actor import JoinerActor
 from actors.learner_actor import LearnerActor, LearnerSettings
 from actors.parameter_client import ParameterClient
 from actors.shard_host import ShardHost
+from actors.shard_readers import START
 from actors.state_rebuild import RebuildError
 from foryou.cli import app
 from foryou.local_services import StateFolder
@@ -29,7 +30,7 @@ from foryou.settings import SystemSettings, load_settings
 from learners.joiner import JoinerSettings
 from messages.content import ContentFacts
 from messages.identifiers import NUM_BUCKETS
-from messages.updates import COUNTERS_GROUP
+from messages.updates import COUNTERS_GROUP, ShardDelta
 from parameter_server.shard import ParameterShard
 from parameter_server.snapshots import restore_latest
 from tests.joined_traffic import CONTENTS, TRAINING, publish, publish_impressions, views, wait_for
@@ -143,8 +144,15 @@ def test_the_archive_and_what_is_left_of_the_streams_bring_back_the_same(
         assert {p: position.feed for p, position in positions.lowest().items()} == report["positions"]
 
 
+def everything_in(shard: ShardHost | ParameterShard, group: str) -> ShardDelta:
+    if isinstance(shard, ParameterShard):
+        return shard.deltas_since(group, *START)
+    (delta,) = shard.deltas_since({group: START})
+    return delta
+
+
 def learned_by(
-    shards: Iterable[Any],
+    shards: Iterable[ShardHost | ParameterShard],
 ) -> tuple[dict[int, list[int]], dict[str, list[int]], dict[tuple[str, int], int]]:
     """Return what shards hold together: totals by content, rows by slot, and by group and partition how many
     examples every bucket has applied."""
@@ -152,9 +160,10 @@ def learned_by(
     rows: dict[str, list[int]] = {}
     applied: dict[tuple[str, int], int] = {}
     for shard in shards:
-        counters = shard.deltas_since(COUNTERS_GROUP, -1, "").counters
+        counters = everything_in(shard, COUNTERS_GROUP).counters
+        assert counters is not None
         totals |= dict(zip(counters.ids.tolist(), counters.totals.tolist(), strict=True))
-        for slot, part in shard.deltas_since(GROUP, -1, "").rows.items():
+        for slot, part in everything_in(shard, GROUP).rows.items():
             rows[slot] = sorted([*rows.get(slot, []), *part.ids.tolist()])
         for group in (GROUP, COUNTERS_GROUP):
             for partition, counts in enumerate(shard.positions(group).applied.T):

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from actors.delta_assembly import is_worth_sending, merge_shard_deltas
+from actors.delta_assembly import has_news, is_worth_sending, merge_shard_deltas, seconds_to_heartbeat
 from messages.impressions import ModelVersion
 from messages.updates import COUNTERS_GROUP, CounterRows, ModelDelta, Position, Rows, ShardDelta
 
@@ -77,3 +77,10 @@ def test_without_news_nothing_is_sent_until_a_second_has_passed() -> None:
     assert not is_worth_sending(same, before)
     assert is_worth_sending(later, before)
     assert is_worth_sending(moved, before)
+    assert [has_news(delta, before) for delta in (same, later, moved)] == [False, False, True]
+
+
+def test_the_next_heartbeat_comes_a_second_after_the_last_delta_also_where_the_clock_went_back() -> None:
+    last, _ = merged(shard_delta(), created_at=10.0)
+    assert seconds_to_heartbeat(None, 10.0) == 0.0
+    assert [seconds_to_heartbeat(last, now) for now in (10.0, 10.25, 12.0, 3.0)] == [1.0, 0.75, -1.0, 1.0]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import numpy as np
 
-from actors.shard_readers import ShardReaders
+from actors.shard_readers import START, ShardReaders
 from messages.arrays import IdArray
 from messages.identifiers import buckets_of
-from messages.updates import Rows, ShardDelta
+from messages.updates import Cursor, Rows, ShardDelta
 from parameter_server.shard_map import ShardMap
 
 IDS = np.arange(1, 400, dtype=np.uint64)
@@ -21,10 +22,18 @@ class Source:
 
     def __init__(self, shard: int) -> None:
         self.shard = shard
-        self.asked: list[tuple[int, str]] = []
+        self.asked: list[Cursor] = []
+        self.waited_at: list[dict[str, Cursor]] = []
 
-    async def deltas_since(self, group: str, version: int, incarnation: str) -> ShardDelta:
-        self.asked.append((version, incarnation))
+    async def deltas_since(self, cursors: Mapping[str, Cursor]) -> list[ShardDelta]:
+        self.asked += cursors.values()
+        return [self.delta(group, version) for group, (version, _) in cursors.items()]
+
+    async def wait_for_news(self, cursors: Mapping[str, Cursor], seconds: float) -> bool:
+        self.waited_at.append(dict(cursors))
+        return True
+
+    def delta(self, group: str, version: int) -> ShardDelta:
         return ShardDelta(
             group=group,
             incarnation=f"life-{self.shard}",
@@ -83,6 +92,25 @@ def test_fixed_shards_are_read_from_where_they_were_left() -> None:
     told(readers, everything=True)
     told(readers, everything=False)
     assert [source.asked for source in sources] == [[(-1, ""), (4, f"life-{shard}")] for shard in (0, 1)]
+
+
+def test_news_are_waited_for_at_each_shard_from_where_every_group_was_left() -> None:
+    sources = [Source(0), Source(1)]
+    readers = ShardReaders(sources, [GROUP, "counters"])
+
+    async def wait() -> None:
+        for place in readers.waiting().values():
+            assert await place(1.0)
+
+    asyncio.run(wait())
+    told(readers, everything=True)
+    asyncio.run(wait())
+    for source in sources:
+        standing = (4, f"life-{source.shard}")
+        assert source.waited_at == [
+            {GROUP: START, "counters": START},
+            {GROUP: standing, "counters": standing},
+        ]
 
 
 def test_a_model_is_not_read_whole_where_a_bucket_moves_meanwhile() -> None:
