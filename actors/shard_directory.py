@@ -22,12 +22,16 @@ _RETRY_SECONDS = 0.2
 
 
 class ShardDirectory:
-    """May be passed to other processes. It connects for each call: the map is read seldom."""
+    """May be passed to other processes. It connects for each call: most read the map seldom."""
 
     def __init__(self, endpoints: EndpointSettings, ray_namespace: str) -> None:
         self._endpoints = endpoints
         self._namespace = Namespace(endpoints.namespace)
         self._ray_namespace = ray_namespace
+
+    def connected(self) -> ConnectedShardDirectory:
+        """Return the same over one connection, to be opened by `async with`."""
+        return ConnectedShardDirectory(self._endpoints, self._ray_namespace)
 
     def actor_name(self, shard: int) -> str:
         return self._namespace.actor(f"shard-{shard}")
@@ -85,6 +89,21 @@ class ShardDirectory:
             yield redis
         finally:
             await redis.aclose()
+
+
+class ConnectedShardDirectory(ShardDirectory):
+    """Looks over one connection, for who looks again and again. It stays in the event loop that made it."""
+
+    @asynccontextmanager
+    async def store_client(self) -> AsyncIterator[Redis]:
+        yield self._redis
+
+    async def __aenter__(self) -> ConnectedShardDirectory:
+        self._redis = connect_store(self._endpoints.store_url)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._redis.aclose()
 
 
 class BlockingShardMap:

@@ -9,7 +9,8 @@ from typing import Any
 from actors.background import BackgroundTask
 from actors.hung_actors import HungActors
 from actors.joiner_crew import JoinerCrew
-from actors.resharding import Resharder, ShardControl, ShardMaps
+from actors.resharding import Resharder, ShardControl
+from actors.shard_directory import ShardDirectory
 
 
 class ShardKeeper:
@@ -17,13 +18,13 @@ class ShardKeeper:
 
     def __init__(
         self,
-        maps: ShardMaps,
+        directory: ShardDirectory,
         control: ShardControl,
         joiners: JoinerCrew | None = None,
         hung: HungActors | None = None,
     ) -> None:
         """joiners: beside the first; None leaves their number alone. hung: None leaves alone who hangs."""
-        self._maps = maps
+        self._directory = directory
         self._control = control
         self._joiners = joiners
         works = {"shard keeper": self._keep_shards}
@@ -50,4 +51,5 @@ class ShardKeeper:
             self._joiners.end()
 
     async def _keep_shards(self, stop: asyncio.Event) -> None:
-        await Resharder(self._maps, self._control).run(stop)
+        async with self._directory.connected() as maps:
+            await Resharder(maps, self._control).run(stop)
