@@ -25,6 +25,17 @@ _INLINE_BYTES = 1024**2
 gradients, are half a MiB; through the object store, where Ray puts what is over 100 KiB, the two cost
 twice the CPU."""
 
+_UNREAD = {
+    "RAY_task_events_report_interval_ms": "0",
+    "RAY_event_stats": "0",
+    "RAY_enable_metrics_collection": "0",
+    "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",
+    "LOG_NAME_UPDATE_INTERVAL_S": "5",
+}
+"""Of Ray's own book-keeping: a history of calls, times of its event loops, metrics of its processes, logs on
+their way to a driver. Every process takes part in it, idle or not, and in a cluster that begins and ends with
+this process, without Ray's dashboard, nobody reads it."""
+
 _WRAPPER = """#!/bin/sh
 # Narrows HAProxy's own ports to this machine, then becomes HAProxy.
 previous=""
@@ -83,6 +94,8 @@ def _flags(folder: Path, *, loopback: bool, own_cluster: bool) -> dict[str, str]
         "RAY_DEDUP_LOGS": "0",
         "OPENBLAS_NUM_THREADS": "1",  # one core a process: threads of several processes only fight
     }
+    if own_cluster:
+        flags |= _UNREAD
     if loopback:
         flags["RAY_SERVE_HAPROXY_BINARY_PATH"] = str(_write_wrapper(folder))
     return flags

@@ -11,6 +11,7 @@ from actors.user_store import connect_store
 from foryou.serve_environment import serve_environment
 from serve_app.feed_service import FeedServiceSettings
 
+TASK_EVENTS = "RAY_task_events_report_interval_ms"
 DRAINING = "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"
 HARD_STOP = "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"
 
@@ -40,3 +41,12 @@ def test_replicas_take_their_time_to_leave_only_where_others_may_still_send_requ
     monkeypatch.delenv(DRAINING, raising=False)
     with serve_environment(loopback=False, own_cluster=own_cluster):
         assert os.environ[DRAINING] == seconds
+
+
+@pytest.mark.parametrize("own_cluster", [True, False])
+def test_what_others_may_read_of_a_cluster_is_left_out_of_our_own_alone(
+    monkeypatch: pytest.MonkeyPatch, own_cluster: bool
+) -> None:
+    monkeypatch.delenv(TASK_EVENTS, raising=False)
+    with serve_environment(loopback=False, own_cluster=own_cluster):
+        assert (TASK_EVENTS in os.environ) == own_cluster
