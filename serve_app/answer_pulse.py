@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,24 +18,16 @@ class _ModelPulse:
 class AnswerPulse:
     """Counts since the last `take`. Only ranking: a model has no part in a broker or store being away."""
 
-    def __init__(self, timer: Callable[[], float] = time.perf_counter) -> None:
-        self._timer = timer
+    def __init__(self) -> None:
         self._models: dict[str, _ModelPulse] = {}
 
-    @contextlib.contextmanager
-    def ranking(self, model_id: str) -> Iterator[None]:
-        """Time what is done inside; what it raises counts as a failure of the model."""
+    def ranked(self, model_id: str, seconds: float, answers: int, failures: int) -> None:
+        """Count rankings that took so long together; failures: how many of them raised."""
         pulse = self._models.setdefault(model_id, _ModelPulse())
-        started = self._timer()
-        try:
-            yield
-        except Exception:
-            pulse.failures += 1
-            raise
-        finally:
-            pulse.answers += 1
-            if len(pulse.milliseconds) < _MOST_TIMES:
-                pulse.milliseconds.append((self._timer() - started) * 1e3)
+        pulse.answers += answers
+        pulse.failures += failures
+        room = max(_MOST_TIMES - len(pulse.milliseconds), 0)
+        pulse.milliseconds += [seconds * 1e3 / answers] * min(answers, room)
 
     def take(self) -> dict[str, dict[str, Any]]:
         """Return answers, failures and milliseconds of each by model, and begin anew."""

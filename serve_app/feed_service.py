@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from messages.content import ContentFacts
 from messages.events import ContentMetadata, parse_event
-from messages.identifiers import DEFAULT_NUM_PARTITIONS, key_of
+from messages.identifiers import DEFAULT_NUM_PARTITIONS
 from serve_app.answer_pulse import AnswerPulse
+from serve_app.composed_feed import ComposedFeed, compose_feed
 from serve_app.delta_follower import DeltaFollower
 from serve_app.event_intake import EventIntake, IntakeAnswer
-from serve_app.feed_answer import about_content, feed_answer
+from serve_app.joint_rankings import JointRankings
 from serve_app.model_replica import NO_VERSION, ModelReplica
 from serve_app.operator_changes import OperatorChanges
 from serve_app.pipeline.ranking_pipeline import RankedSlate, RankingPipeline
@@ -23,7 +24,7 @@ from serve_app.pipeline.ranking_request import FeedRequest, RankingRequest
 from serve_app.ports import Catalogue, FeedPublisher, UserStore
 from serve_app.recent_people import RecentPeople
 from serve_app.replica_report import health_report, status_report
-from serve_app.served_impression import impression_of, request_ids
+from serve_app.served_impression import request_ids
 from serve_app.serving_metrics import ServingMetrics
 from serve_app.serving_models import ServingModel, ServingModels
 from serve_app.steady_user_store import SteadyUserStore
@@ -42,10 +43,6 @@ class FeedServiceSettings(BaseModel):
     arm: str = "production"
     stale_after_seconds: float = Field(90.0, gt=0)
     catch_up_seconds: float = Field(2.0, ge=0)
-
-
-class NoModelYetError(ConnectionError):
-    """This replica has just begun and not heard from the model actor: it has nothing to rank with."""
 
 
 class FeedService:
@@ -91,6 +88,7 @@ class FeedService:
         self._changes = changes
         self.people = RecentPeople()
         self.pulse = AnswerPulse()
+        self._rankings: JointRankings[ComposedFeed] = JointRankings(self.pulse)
         self._turns = UserTurns()
         self._started = clock()
         self.metrics = metrics or ServingMetrics()
@@ -114,47 +112,37 @@ class FeedService:
     async def _answer(
         self, request: FeedRequest, arm: str, model: ServingModel
     ) -> tuple[dict[str, Any], RankedSlate]:
-        replica = model.replica
-        group = replica.row_group
-        stored = await self._feed_store.load(request.user_id, [group])
-        behind = await self._catch_up(model, stored.shown.get(group, NO_VERSION))
-        if self._changes is not None:
-            await self._changes.follow(stored.notice)
-            self._changes.withdraw(replica)
-        with self.pulse.ranking(replica.model_id):
-            ranking = model.hydrator.hydrate(request, stored, self._clock(), self._generator)
-            slate = model.pipeline.rank(ranking)
-        version, group = replica.version, replica.row_group
-        if version is None:
-            raise NoModelYetError("no version of the model has arrived yet")
-        request_id = next(self._request_ids)
-        answer = feed_answer(
-            ranking,
-            request_id,
-            slate,
-            replica,
-            num_partitions=self._num_partitions,
-            explain=request.explain,
-        )
-        answer["arm"] = arm
-        if request.about is not None:
-            answer["about"] = self._about(request.about, ranking, slate, model)
+        group = model.replica.row_group
+        with self._rankings.coming():
+            stored = await self._feed_store.load(request.user_id, [group])
+            behind = await self._catch_up(model, stored.shown.get(group, NO_VERSION))
+            if self._changes is not None:
+                await self._changes.follow(stored.notice)
+                self._changes.withdraw(model.replica)
+
+        def hydrate() -> RankingRequest:
+            return model.hydrator.hydrate(request, stored, self._clock(), self._generator)
+
+        def compose(ranking: RankingRequest, slate: RankedSlate) -> ComposedFeed:
+            request_id, num_partitions = next(self._request_ids), self._num_partitions
+            return compose_feed(
+                request, ranking, slate, model, request_id=request_id, arm=arm, num_partitions=num_partitions
+            )
+
+        feed = await self._rankings.rank(model, hydrate, compose)
         if behind is not None:
-            answer["model"]["behind"] = behind
+            feed.answer["model"]["behind"] = behind
         if stored.remembered:
-            answer["remembered"] = True
+            feed.answer["remembered"] = True
             self.metrics.feeds_remembered.inc()
-        shown = np.empty(0, dtype=np.uint64)
-        if slate.scored is not None:
-            impression = impression_of(ranking, request_id, slate, version, arm)
-            shown = impression.contents.content_keys
+        if feed.impression is not None:
             # One after the other: contents remembered as served while the broker is away would be
             # lost to this person with every retry, and an impression nobody saw teaches nothing.
-            observing = asyncio.create_task(_observe(model, ranking, slate))
-            await self._publisher.publish_impression(impression)
+            observing = asyncio.create_task(_observe(model, feed))
+            await self._publisher.publish_impression(feed.impression)
             await observing
-        await self._feed_store.add_served(request.user_id, shown, group, version.counter)
-        return answer, slate
+        await self._feed_store.add_served(request.user_id, feed.shown, group, feed.version.counter)
+        return feed.answer, feed.slate
 
     async def accept_events(self, raw: list[object]) -> IntakeAnswer:
         return await self._intake.accept(raw)
@@ -228,21 +216,13 @@ class FeedService:
         version = model.replica.version
         return str(shown) if version is None else f"{version.lineage}.{shown}"
 
-    def _about(
-        self, content_id: str, ranking: RankingRequest, slate: RankedSlate, model: ServingModel
-    ) -> dict[str, Any]:
-        keys = np.array([key_of(content_id)], dtype=np.uint64)
-        row = int(model.replica.state.contents.find(keys)[0])
-        considered = None if row < 0 else model.pipeline.consider(ranking, row, slate)
-        return about_content(content_id, considered, slate, limit=ranking.limit)
-
     def _count(self, slate: RankedSlate, answer: dict[str, Any]) -> None:
         self.metrics.observe_slate(slate)
         if answer["exhausted"]:
             self.metrics.short_answers.inc()
 
 
-async def _observe(model: ServingModel, ranking: RankingRequest, slate: RankedSlate) -> None:
+async def _observe(model: ServingModel, feed: ComposedFeed) -> None:
     """Let observers look at a slate while its impression is on the way to the broker and back."""
     await asyncio.sleep(0)  # the connection writes first
-    model.pipeline.observe(ranking, slate)
+    model.pipeline.observe(feed.ranking, feed.slate)

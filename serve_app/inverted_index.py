@@ -15,8 +15,8 @@ _TRAINING_POINTS = 40
 
 _ITERATIONS = 8
 _WITHIN_REACH = 0.999
-"""Share of the vectors that lists are learned from which lie in one of them. Of others two and a half times as
-many lie in none, and each search looks through them: with 0.99 they took a fifth to a half of its time."""
+"""Share of the vectors that lists are learned from which lie in one of them. Of others two and a half times
+as many lie in none, and each search looks through them: with 0.99 they took a fifth to a half of its time."""
 
 _LEAST_REACH = 1e-3
 """Of the mean squared length."""

@@ -1,5 +1,5 @@
-"""Ranks once, so that no first request waits for kernels: at install that compiles them into numba's cache, in
-a replica that begins it loads them from there, and compiles what an installation left out."""
+"""Ranks once, so that no first request waits for kernels: at install that compiles them into numba's cache,
+in a replica that begins it loads them from there, and compiles what an installation left out."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from learners.user_state import UserState
 from messages.arrays import DoubleArray, FloatArray, IdArray, IntArray
 from messages.identifiers import key_of
 from serve_app.growing_array import GrowingArray
+from serve_app.pipeline.last_made import LastMade
 from serve_app.pipeline.neighbour_search import own_bias, predictions
 from serve_app.pipeline.rated_contents import RatedContents
 
@@ -96,7 +97,10 @@ class NeighbourTable:
         self._counts: IntArray = np.zeros(settings.max_people, dtype=np.int64)
         self._own_of_row = GrowingArray(np.float32, fill=-1)  # room for the searches
         self._pull_of_row = GrowingArray(np.float64)
-        self._read: tuple[UserState, Ratings] | None = None
+        # Read once for `predict` and the `observe` that follows it: within a request nothing changes a state.
+        self._ratings: LastMade[UserState, Ratings] = LastMade(
+            lambda state: Ratings.of(state, settings.max_ratings)
+        )
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -107,7 +111,7 @@ class NeighbourTable:
 
     def observe(self, state: UserState) -> None:
         """Take in what a person thinks now, in place of what they thought before."""
-        ratings, self._read = self._ratings_of(state), None
+        ratings = self._ratings.take(state)
         if not len(ratings):
             return
         slot = self._slot_of(key_of(state.user_id))
@@ -133,7 +137,7 @@ class NeighbourTable:
         w_n: neighbour n's share of the similarity of all k; m_n: their mean. A neighbour who does not know a
         content adds nothing, so what many of them rate weighs more.
         """
-        contents, ratings = self._contents, self._ratings_of(state)
+        contents, ratings = self._contents, self._ratings.of(state)
         own_rows = contents.rows(ratings.keys)
         met = contents.raters(own_rows[(own_rows >= 0) & (ratings.values > 0)].tolist())
         mean, num_people = contents.mean, len(self._slots)
@@ -152,13 +156,6 @@ class NeighbourTable:
         keys = contents.keys[rows]
         rising = np.argsort(keys)  # so that of equal ratings the same come first, whoever came before
         return Predictions(keys[rising], predicted[rising])
-
-    def _ratings_of(self, state: UserState) -> Ratings:
-        """Read a state once for `predict` and the `observe` that follows it: within a request nothing changes
-        it."""
-        if self._read is None or self._read[0] is not state:
-            self._read = state, Ratings.of(state, self._settings.max_ratings)
-        return self._read[1]
 
     def _slot_of(self, user_key: int) -> int:
         """Make a person the newest and return their slot, where needed that of who asked longest ago."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -27,6 +28,9 @@ from serve_app.pipeline.stages import (
 )
 
 logger = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+_Stages = Generator[None, None, _Result]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +100,41 @@ class RankingPipeline:
 
     def rank(self, request: RankingRequest) -> RankedSlate:
         """Compose one slate of at most `request.limit` contents."""
+        (slate,) = self.rank_together([request])
+        if isinstance(slate, Exception):
+            raise slate
+        return slate
+
+    def rank_together(self, requests: Sequence[RankingRequest]) -> list[RankedSlate | Exception]:
+        """Compose a slate for each of several requests, stage by stage, so that they share what a stage has
+        brought into the caches. Of one that failed it returns the exception: that is nothing to the others.
+        """
+        slates: list[RankedSlate | Exception | None] = [None] * len(requests)
+        under_way = {place: self._stages_of(request) for place, request in enumerate(requests)}
+        while under_way:
+            for place, stages in list(under_way.items()):
+                try:
+                    next(stages)
+                    continue
+                except StopIteration as end:
+                    slates[place] = end.value
+                except Exception as error:  # noqa: BLE001 (the caller's to raise)
+                    slates[place] = error
+                del under_way[place]
+        return [slate for slate in slates if slate is not None]
+
+    def _stages_of(self, request: RankingRequest) -> _Stages[RankedSlate]:
+        """Rank, and stop after each stage."""
         trace = StageTrace()
-        proposals = self._propose(request, trace)
+        proposals = yield from self._propose(request, trace)
         contents = self._replica.state.contents
         candidates = Candidates.of(proposals, contents.content_keys, contents.creator_keys)
-        candidates = self._filter(request, candidates, trace)
+        candidates = yield from self._filter(request, candidates, trace)
         if not len(candidates):
             nothing = np.empty(0, dtype=np.float32)
             return RankedSlate(None, [], nothing, nothing.astype(np.bool_), trace, proposals=proposals)
-        scored, steps = self._score(request, candidates, trace)
-        selected, slate = self._select(request, scored, trace)
+        scored, steps = yield from self._score(request, candidates, trace)
+        selected, slate = yield from self._select(request, scored, trace)
         shown = scored.take(slate.order, self._replica.contents(scored.candidates.rows[slate.order]))
         names = [self._sources[code].name for code in shown.candidates.source_codes]
         explanation = None
@@ -133,7 +162,7 @@ class RankingPipeline:
         )
         refusing = (stage.name for stage in self._filters if not stage.keep(request, alone).all())
         return Consideration(
-            scored=self._score(request, alone, StageTrace())[0],
+            scored=_to_the_end(self._score(request, alone, StageTrace()))[0],
             removed_by=next(refusing, None),
             proposed_by=[
                 source.name
@@ -142,7 +171,7 @@ class RankingPipeline:
             ],
         )
 
-    def _propose(self, request: RankingRequest, trace: StageTrace) -> list[Proposal]:
+    def _propose(self, request: RankingRequest, trace: StageTrace) -> _Stages[list[Proposal]]:
         proposals = []
         for source in self._sources:
             started = self._timer()
@@ -154,26 +183,31 @@ class RankingPipeline:
                 proposal = NO_PROPOSAL
             proposals.append(proposal)
             trace.add("source", source.name, self._timer() - started, 0, len(proposal))
+            yield
         return proposals
 
-    def _filter(self, request: RankingRequest, candidates: Candidates, trace: StageTrace) -> Candidates:
+    def _filter(
+        self, request: RankingRequest, candidates: Candidates, trace: StageTrace
+    ) -> _Stages[Candidates]:
         for stage in self._filters:
             started, num_in = self._timer(), len(candidates)
             kept = stage.keep(request, candidates)
             if not kept.all():
                 candidates = candidates.take(kept)
             trace.add("filter", stage.name, self._timer() - started, num_in, len(candidates))
+            yield
         return candidates
 
     def _score(
         self, request: RankingRequest, candidates: Candidates, trace: StageTrace
-    ) -> tuple[ScoredCandidates, list[tuple[str, DoubleArray]]]:
+    ) -> _Stages[tuple[ScoredCandidates, list[tuple[str, DoubleArray]]]]:
         """Return the candidates as the last scorer leaves them, and the scores after each that changed
         them."""
         count = len(candidates)
         started = self._timer()
         scored = self._hydrator.hydrate(request, candidates)
         trace.add("hydrator", self._hydrator.name, self._timer() - started, count, len(scored))
+        yield
         steps = []
         for stage in self._scorers:
             started, before = self._timer(), scored.scores
@@ -181,14 +215,16 @@ class RankingPipeline:
             trace.add("scorer", stage.name, self._timer() - started, count, len(scored))
             if scored.scores is not before:
                 steps.append((stage.name, scored.scores))
+            yield
         return scored, steps
 
     def _select(
         self, request: RankingRequest, scored: ScoredCandidates, trace: StageTrace
-    ) -> tuple[IntArray, Slate]:
+    ) -> _Stages[tuple[IntArray, Slate]]:
         started = self._timer()
         order = self._selector.select(scored, request.limit)
         trace.add("selector", self._selector.name, self._timer() - started, len(scored), len(order))
+        yield
         started = self._timer()
         slate = self._exploration.explore(request, scored, order)
         trace.add("exploration", self._exploration.name, self._timer() - started, len(order), len(slate))
@@ -200,3 +236,12 @@ class RankingPipeline:
             if isinstance(stage, SignalScorer):
                 parts |= stage.signals(scored)
         return parts
+
+
+def _to_the_end(stages: _Stages[_Result]) -> _Result:
+    while True:
+        try:
+            next(stages)
+        except StopIteration as end:
+            result: _Result = end.value
+            return result

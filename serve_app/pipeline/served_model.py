@@ -15,12 +15,14 @@ from learners.request_inputs import gather_request, gather_tower
 from learners.request_layout import RequestLayout
 from learners.request_network import RequestNetwork
 from learners.retrieval_model import user_vector
+from learners.user_state import UserState
 from messages.arrays import FloatArray
 from messages.content import ContentColumns
 from messages.features import FeatureBatch
 from messages.updates import CounterRows
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate import CandidateFeatures
+from serve_app.pipeline.last_made import LastMade
 from serve_app.pipeline.ranking_request import RankingRequest
 
 
@@ -53,7 +55,8 @@ class LearnedModel:
         self._request_layout = RequestLayout(self._layout)
         self._replica = replica
         self._dense: Mapping[str, FloatArray] = {}
-        self._asked: tuple[RankingRequest, FeatureBatch] | None = None
+        # Read off the person's state once a request: for the index, then for the network.
+        self._towers: LastMade[UserState, FeatureBatch] = LastMade(assemble_tower)
 
     def features(
         self, request: RankingRequest, contents: ContentColumns, counters: CounterRows
@@ -65,11 +68,11 @@ class LearnedModel:
             contents,
             request.now,
             counters,
-            self._tower(request),
+            self._towers.take(request.state),
         )
 
     def query(self, request: RankingRequest) -> FloatArray:
-        inputs = gather_tower(self._tower(request), request.rows, self._layout)
+        inputs = gather_tower(self._towers.of(request.state), request.rows, self._layout)
         vectors = user_vector(self._replica.dense, inputs)
         query: FloatArray = vectors[0]
         return query
@@ -82,12 +85,6 @@ class LearnedModel:
         with np.errstate(over="ignore"):  # exp of a very negative logit is inf, and 1 / inf the right answer
             chances: FloatArray = np.reciprocal(1 + np.exp(-logits))
         return chances
-
-    def _tower(self, request: RankingRequest) -> FeatureBatch:
-        """Return what is read off the person's state once a request: for the index, then for the network."""
-        if self._asked is None or self._asked[0] is not request:
-            self._asked = request, assemble_tower(request.state)
-        return self._asked[1]
 
     def _take_up(self, dense: Mapping[str, FloatArray]) -> None:
         """Lay out the weights of another version; a replica never changes those of a version."""

@@ -161,6 +161,33 @@ def test_a_source_that_fails_is_left_out_and_named_in_the_trace() -> None:
     assert "broken" not in slate.sources
 
 
+class NeverOne:
+    name = "never_one"
+
+    def select(self, scored, limit):
+        if limit == 1:
+            raise ArithmeticError("one is too few")
+        return np.arange(min(limit, len(scored)))
+
+
+def test_of_requests_that_are_ranked_together_one_that_fails_is_nothing_to_the_others() -> None:
+    replica = replica_of(CONTENTS)
+    pipeline = RankingPipeline(
+        replica=replica,
+        sources=build_sources(PipelineSettings(), replica, RISING),
+        filters=build_filters(PipelineSettings(), replica),
+        hydrator=FeatureHydrator(replica, RISING),
+        scorers=build_scorers(PipelineSettings(), replica, RISING),
+        selector=NeverOne(),
+        exploration=EpsilonGreedyExploration(ExplorationSettings(epsilon=0.0), 2),
+    )
+
+    few, failed, more = pipeline.rank_together([ranking_request(replica, limit=limit) for limit in (2, 1, 5)])
+
+    assert isinstance(failed, ArithmeticError)
+    assert [len(slate) for slate in (few, more) if not isinstance(slate, Exception)] == [2, 5]
+
+
 def test_an_explanation_adds_up_to_the_score_and_tells_every_move() -> None:
     replica = replica_of(CONTENTS, counters=counted({"c3": 500.0}))
     request = replace(ranking_request(replica, limit=10), explain=True)
