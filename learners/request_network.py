@@ -55,7 +55,7 @@ class RequestNetwork:
         """Return one logit per candidate and output, float32 [n, len(OUTPUTS)]."""
         num_values = sum(len(rows) for rows in inputs.kind_rows)
         by_kind = np.empty((num_values, self._bias.shape[1]), dtype=np.float32)
-        weights = self._own, self._kinds, self._products, self._shared, self._bias
+        weights = self._own, self._kinds, self._products, self._shared, self._bias.copy()
         without = self._content, self._category
         _meet_person(inputs.shared, tuple(inputs.kind_rows), self._factors, without, weights, by_kind)
         logits = np.empty((len(inputs.own), _NUM_OUTPUTS), dtype=np.float32)
@@ -99,11 +99,12 @@ def _meet_person(shared: Any, kind_rows: Any, factors: Any, without: Any, weight
     """Fold one person into the first layer.
 
     shared: [1, S]. kind_rows: of each kind [u, w]. factors: where user, history and taste begin in `shared`.
-    without: the rows of the weights that products meet, as they are for nobody. by_kind: what each value of
-    each kind gives, with the first kind's also what all candidates have.
+    without: the rows of the weights that products meet, as they are for nobody. weights: the last are the
+    biases, to which is added what all candidates have. by_kind: gets what each value of each kind gives, with
+    the first kind's also what all have.
     """
     person = shared[0]
-    own, of_kinds, products, of_shared, bias = weights
+    own, of_kinds, products, of_shared, everywhere = weights
     content, category = without
     vector, width = content.shape[1], category.shape[1]
     user, history, taste = person[factors[0] :], person[factors[1] :], person[factors[2] :]
@@ -118,10 +119,10 @@ def _meet_person(shared: Any, kind_rows: Any, factors: Any, without: Any, weight
             liked = products[panel, 2 * vector + row]
             for column in range(PANEL):
                 target[column] = start[column] + taste[row] * liked[column]
-    everywhere = bias.copy()
     add_products(shared, of_shared, everywhere, 0, False)
-    by_kind[: len(kind_rows[0])] = everywhere
-    by_kind[len(kind_rows[0]) :] = 0
+    for row in range(len(by_kind)):
+        for column in range(by_kind.shape[1]):
+            by_kind[row, column] = everywhere[0, column] if row < len(kind_rows[0]) else 0
     first = 0
     for kind in range(len(kind_rows)):
         last = first + len(kind_rows[kind])
