@@ -9,8 +9,7 @@ from numba import njit
 
 from learners.features.user_features import context_key
 from learners.kernel_arrays import kernel_array
-from messages.arrays import FloatArray, IdArray, IntArray
-from messages.content import ContentColumns
+from messages.arrays import FloatArray, IdArray
 from messages.identifiers import MISSING_KEY, key_of
 
 NUM_DURATION_BUCKETS = 16
@@ -65,51 +64,28 @@ def content_language_keys(language_keys: IdArray) -> IdArray:
     return crossed(CONTENT_LANGUAGE, language_keys)
 
 
-def derived_content_ids(surface: np.uint64, contents: ContentColumns, rows: IntArray) -> IdArray:
-    """Return the ids that are made of the facts of some contents and the surface they are shown on, uint64
-    [4, k]: duration bucket, language, and category and bucket crossed with the surface. rows: int64 [k]."""
-    durations = contents.durations[rows]
-    ids = np.empty((4, len(rows)), dtype=np.uint64)
-    _derive(
-        surface,
-        kernel_array(contents.category_keys, np.uint64),
-        kernel_array(contents.language_keys, np.uint64),
-        durations,
-        np.log2(np.fmax(durations, np.float32(1))),
-        kernel_array(rows, np.int64),
-        ids,
-    )
-    return ids
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _derive(
-    surface: Any, categories: Any, languages: Any, durations: Any, logarithms: Any, rows: Any, ids: Any
-) -> None:
-    for place in range(len(rows)):
-        row = rows[place]
-        bucket = _bucket_key(durations[place], logarithms[place])
-        ids[0, place] = bucket
-        ids[1, place] = pair_key(CONTENT_LANGUAGE, languages[row])
-        ids[2, place] = pair_key(surface, categories[row])
-        ids[3, place] = pair_key(surface, bucket)
-
-
 def duration_bucket_keys(durations: FloatArray) -> IdArray:
     """Return the key of each duration's bucket, uint64 [n]. durations: seconds, NaN where unknown."""
     keys = np.empty(len(durations), dtype=np.uint64)
-    _put_bucket_keys(kernel_array(durations, np.float32), np.log2(np.fmax(durations, np.float32(1))), keys)
+    _put_bucket_keys(kernel_array(durations, np.float32), duration_logarithms(durations), keys)
     return keys
+
+
+def duration_logarithms(durations: FloatArray) -> FloatArray:
+    """Return what buckets are made of, float32 [n]: by numpy, since compiled logarithms round otherwise."""
+    logarithms: FloatArray = np.log2(np.fmax(durations, np.float32(1)))
+    return logarithms
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _put_bucket_keys(durations: Any, logarithms: Any, keys: Any) -> None:
     for row in range(len(keys)):
-        keys[row] = _bucket_key(durations[row], logarithms[row])
+        keys[row] = bucket_key(durations[row], logarithms[row])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _bucket_key(duration: Any, logarithm: Any) -> Any:
+def bucket_key(duration: Any, logarithm: Any) -> Any:
+    """Return `duration_bucket_keys` of one, for kernels. logarithm: see there."""
     bucket: Any = 0
     if np.isfinite(duration):
         bucket = min(np.int64(logarithm * _PER_DOUBLING) + 1, NUM_DURATION_BUCKETS)

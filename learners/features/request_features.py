@@ -7,16 +7,21 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from numba import njit
 
-from learners.features.content_ids import derived_content_ids
+from learners.features.content_ids import CONTENT_LANGUAGE, bucket_key, duration_logarithms, pair_key
 from learners.features.schema import SERVED_LAYOUT
 from learners.features.slate_rows import rows_of_slates
+from learners.kernel_arrays import kernel_array
 from messages.arrays import FloatArray, IntArray
 from messages.content import ContentColumns
 from messages.features import FeatureBatch
 from messages.slate_features import SlateFeatures
 
 _WITHOUT_COUNTERS = replace(SERVED_LAYOUT, num_counters=0)
+_NO_COUNTERS: FloatArray = np.empty((0, 0), dtype=np.float32)
+_NUM_DERIVED = len(SERVED_LAYOUT.content_ids)
+"""Duration bucket, language, and category and bucket crossed with the surface, made here in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +48,60 @@ class RequestFeatures:
         layout = SERVED_LAYOUT if self.counters is not None else _WITHOUT_COUNTERS
         ids = [person.ids[name] for name in layout.person_ids]
         bags = [person.bags[name].values for name in layout.person_bags]
-        of_contents = derived_content_ids(person.ids["surface"][0], self.contents, rows)
-        numbers = np.empty(layout.num_person + len(rows) * layout.num_of_content, dtype=np.float32)
-        features = SlateFeatures(
-            layout=layout,
-            bag_ends=list(accumulate(map(len, bags))),
-            keys=np.concatenate([*ids, *bags, of_contents.ravel()]),
-            numbers=numbers,
+        durations = self.contents.durations[rows]
+        keys, numbers = _pack(
+            np.concatenate([*ids, *bags]),
+            person.ids["surface"][0],
+            kernel_array(self.contents.category_keys, np.uint64),
+            kernel_array(self.contents.language_keys, np.uint64),
+            durations,
+            duration_logarithms(durations),
+            kernel_array(rows, np.int64),
+            kernel_array(person.dense[0], np.float32),
+            kernel_array(self.pair, np.float32),
+            kernel_array(_NO_COUNTERS if self.counters is None else self.counters, np.float32),
         )
-        numbers[: layout.num_person] = person.dense[0]
-        content_numbers = features.content_numbers
-        content_numbers[:, : layout.num_pair] = self.pair[rows]
-        if self.counters is not None:
-            content_numbers[:, layout.num_pair :] = self.counters[rows]
-        return features
+        return SlateFeatures(layout, list(accumulate(map(len, bags))), keys, numbers)
 
     def whole_rows(self) -> FeatureBatch:
         """Return the features of all n contents as rows of their own."""
         every = np.arange(len(self))
         return rows_of_slates([self.slate(every)], [self.contents], np.zeros_like(every), every)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _pack(
+    shared: Any,
+    surface: Any,
+    categories: Any,
+    languages: Any,
+    durations: Any,
+    logarithms: Any,
+    rows: Any,
+    person: Any,
+    pair: Any,
+    counters: Any,
+) -> Any:
+    """Return keys and numbers of `SlateFeatures`. shared: the person's keys. durations, logarithms: of the
+    contents in `rows`, in that order; the other columns: of all. person: the person's numbers."""
+    count, first, width = len(rows), len(shared), len(person)
+    num_pair, num_counters = pair.shape[1], counters.shape[1]
+    keys = np.empty(first + _NUM_DERIVED * count, dtype=np.uint64)
+    numbers = np.empty(width + count * (num_pair + num_counters), dtype=np.float32)
+    keys[:first] = shared
+    numbers[:width] = person
+    at = width
+    for place in range(count):
+        row = rows[place]
+        bucket = bucket_key(durations[place], logarithms[place])
+        keys[first + place] = bucket
+        keys[first + count + place] = pair_key(CONTENT_LANGUAGE, languages[row])
+        keys[first + 2 * count + place] = pair_key(surface, categories[row])
+        keys[first + 3 * count + place] = pair_key(surface, bucket)
+        for column in range(num_pair):
+            numbers[at + column] = pair[row, column]
+        at += num_pair
+        for column in range(num_counters):
+            numbers[at + column] = counters[row, column]
+        at += num_counters
+    return keys, numbers
