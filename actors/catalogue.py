@@ -96,10 +96,12 @@ class Catalogue:
 
     async def changes_after(self, cursor: str) -> CatalogueChanges | None:
         """Return what changed after a cursor; None where the log no longer reaches back that far."""
-        first = await self._redis.xrange(self._changes, count=1)
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.xrange(self._changes, count=1)
+        pipeline.xrange(self._changes, min=f"({cursor}", count=_CHANGES_PER_READ)
+        first, entries = await pipeline.execute()
         if first and cursor != _START and _order(first[0][0].decode()) > _order(cursor):
             return None
-        entries = await self._redis.xrange(self._changes, min=f"({cursor}", count=_CHANGES_PER_READ)
         if not entries:
             return CatalogueChanges([], [], cursor)
         ids = list(dict.fromkeys(fields[b"id"].decode() for _, fields in entries))

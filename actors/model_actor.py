@@ -128,7 +128,7 @@ class ModelActor:
                     is_quiet = False
                     try:
                         is_quiet = await self._tick(versions, store, catalogue, maps)
-                    except Exception as error:  # noqa: BLE001 a shard or the store is away: replicas keep serving
+                    except Exception as error:  # noqa: BLE001 replicas keep serving with what they have
                         logger.warning("sync will be tried again: %s", error)
                         await asyncio.sleep(_RETRY_SECONDS)
                     self._last_tick_seconds = time.monotonic() - started
