@@ -17,6 +17,7 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
@@ -102,6 +103,8 @@ def _add_tile(
     Explicit vectors, since the compiler keeps no sums in registers by itself. After the last row comes itself
     again, so a tile is always full and has no other code for its rest.
     """
+    if any((array.dtype, array.layout) != (types.float32, "C") for array in (rows, panels, sums)):
+        raise TypingError("rows, panels and sums are C-contiguous and float32")
     single, integer = ir.FloatType(), ir.IntType(64)
     vector = ir.VectorType(single, PANEL)
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), PANEL), [0] * PANEL)
@@ -128,9 +131,8 @@ def _add_tile(
         numbers = [builder.select(builder.icmp_signed("<", row, last), row, last) for row in numbers]
         starts = [at(inputs, row) for row in numbers]
         ends = [vector_at(at(outputs, row), builder.mul(panel, integer(PANEL))) for row in numbers]
-        totals = [
-            cgutils.alloca_once(builder, vector) for _ in numbers
-        ]  # the compiler makes registers of them
+        # On the stack, as far as this says: the compiler makes registers of them.
+        totals = [cgutils.alloca_once(builder, vector) for _ in numbers]
         for end, total in zip(ends, totals, strict=True):
             builder.store(builder.load(end, align=4), total)
         start_of_weights = at(weights, panel)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba.core.errors import TypingError
 
 from learners.dense_tiles import PANEL, add_products, aligned, in_panels, padded_width
 from messages.arrays import FloatArray
@@ -73,6 +74,11 @@ def test_a_number_that_is_none_stays_one_in_its_row_alone(sparse: bool) -> None:
 
     assert np.isnan(sums[5]).all()
     assert np.isfinite(np.delete(sums, 5, axis=0)).all()
+
+
+def test_numbers_of_another_precision_are_refused() -> None:
+    with pytest.raises(TypingError, match="float32"):
+        add_products(np.ones((2, 3)), in_panels(drawn(1, 3, 3)), np.zeros((2, PANEL), np.float32), 0, False)
 
 
 def test_weights_begin_on_a_cache_line() -> None:
