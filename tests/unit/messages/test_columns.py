@@ -44,10 +44,21 @@ def test_bags_can_be_stacked_and_taken_from(
     assert unpacked(IdBags.from_wire(unpack(pack(stacked.to_wire())))) == rows
 
 
-@pytest.mark.parametrize("offsets", [[], [1], [0, 2, 1], [0, 5]])
+FEW, MANY = 3, 200
+
+
+@pytest.mark.parametrize(
+    "offsets", [[], [1], [0, 2, 1], [0, 5], [0, 2, 1] + [2] * MANY, [0] * MANY, [1] * MANY]
+)
 def test_offsets_that_do_not_fit_their_values_are_refused(offsets: list[int]) -> None:
     with pytest.raises(MalformedMessageError):
         IdBags.from_wire([np.arange(2, dtype=np.uint64), np.array(offsets, dtype=np.int64)])
+
+
+@pytest.mark.parametrize("count", [FEW, MANY])
+def test_few_bags_and_many_are_read_alike(count: int) -> None:
+    sent = packed([[number] * (number % 3) for number in range(count)])
+    assert unpacked(IdBags.from_wire(unpack(pack(sent.to_wire())))) == unpacked(sent)
 
 
 def test_contents_of_other_places_can_be_stacked_and_their_facts_sent() -> None:

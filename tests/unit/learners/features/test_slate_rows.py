@@ -14,7 +14,7 @@ from learners.user_state import UserState
 from messages.codec import pack, unpack
 from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
-from messages.features import FeatureBatch, IdBags
+from messages.features import FeatureBatch
 from messages.identifiers import key_of
 from messages.impressions import RequestContext
 from messages.slate_features import SlateFeatures
@@ -123,4 +123,3 @@ def test_features_without_counters_stay_without() -> None:
 
 def test_a_slate_knows_how_many_contents_it_has() -> None:
     assert len(request(2, "home").slate(np.array([3, 1, 4]))) == 3
-    assert len(IdBags.of([])) == 0
