@@ -1,8 +1,8 @@
 """Rankings of several requests as one: those that are there at the same moment go through the stages side by
 side.
 
-What a stage brings into the caches for one request, its code above all, is there for the others: of eight
-together each takes a quarter less of the processor than alone. So where more are on their way here, those
+What a stage brings into the caches for one request, its code above all, is there for the others: of many
+together each takes a third less of the processor than alone. So where more are on their way here, those
 that have come wait for them, a fraction of what one ranking takes.
 """
 
@@ -20,10 +20,10 @@ from serve_app.pipeline.ranking_pipeline import RankedSlate
 from serve_app.pipeline.ranking_request import RankingRequest
 from serve_app.serving_models import ServingModel
 
-_MOST = 8
+_MOST = 16
 """Rankings side by side: nothing else has its turn meanwhile, neither a delta nor another answer."""
 
-_PATIENCE_SECONDS = 0.0005
+_PATIENCE_SECONDS = 0.001
 
 _Composed = TypeVar("_Composed")
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from learners import key_sets
 from messages.arrays import AnyArray, BoolArray, ByteArray, DoubleArray, FloatArray, IdArray, IntArray
 from messages.content import ContentColumns
-from messages.features import FeatureBatch
 from messages.updates import CounterRows
 
 
@@ -99,8 +98,8 @@ class CandidateFeatures(Protocol):
 
     def __len__(self) -> int: ...
 
-    def take(self, rows: IntArray) -> FeatureBatch:
-        """Return some rows as an impression logs them."""
+    def take(self, rows: IntArray) -> Any:
+        """Return some rows as an impression logs them, `ServedFeatures`: nothing scores these again."""
         ...
 
 

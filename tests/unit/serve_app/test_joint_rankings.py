@@ -97,15 +97,15 @@ def test_one_that_does_not_come_is_not_waited_for_long() -> None:
     assert system.now < 0.01
 
 
-def test_no_more_than_eight_are_ranked_before_others_have_their_turn() -> None:
+def test_no_more_than_sixteen_are_ranked_before_others_have_their_turn() -> None:
     system = System()
     model = system.model()
 
     async def ask() -> list[str]:
-        return await asyncio.gather(*(system.rank(str(number), model) for number in range(20)))
+        return await asyncio.gather(*(system.rank(str(number), model) for number in range(40)))
 
-    assert asyncio.run(ask()) == [f"{number}: slate of {number}" for number in range(20)]
-    assert [len(batch) for batch in system.pipeline.batches] == [8, 8, 4]
+    assert asyncio.run(ask()) == [f"{number}: slate of {number}" for number in range(40)]
+    assert [len(batch) for batch in system.pipeline.batches] == [16, 16, 8]
 
 
 def test_requests_of_two_models_are_ranked_apart() -> None:
