@@ -101,6 +101,8 @@ def nearest_lists(nearness: Any, count: Any) -> Any:
     them the list behind the last. int64 [count + 1]."""
     num_lists = len(nearness)
     lists = np.arange(-1, num_lists)
-    keep_best(lists[1:], nearness, num_lists, count)
+    if count < num_lists:
+        left, _ = cut_down(lists[1:], nearness, num_lists, count)
+        keep_best(lists[1:], nearness, left, count)
     lists[0] = num_lists
     return lists[: count + 1]

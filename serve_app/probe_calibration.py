@@ -95,8 +95,8 @@ def _recall_with(
 
 
 def _rising(first: int, last: int) -> Iterator[int]:
-    """Yield numbers of lists, each half as many again as the one before."""
+    """Yield numbers of lists, each a quarter more than the one before."""
     while first < last:
         yield first
-        first = first * 3 // 2
+        first = first * 5 // 4
     yield last
