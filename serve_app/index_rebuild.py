@@ -23,7 +23,7 @@ class ContentIndexSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     exact_up_to: int = Field(50_000, ge=0)
-    min_recall: float = Field(0.985, gt=0, le=1)
+    min_recall: float = Field(0.99, gt=0, le=1)
     lists_per_root: float = Field(4.0, gt=0)
     max_outliers: float = Field(0.125, gt=0.01, le=1)
 
