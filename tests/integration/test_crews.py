@@ -76,6 +76,8 @@ def test_a_crew_that_grows_and_shrinks_in_the_middle_of_a_stream_learns_every_ev
 
     wait_for(lambda: applied() == {expected}, learners[0].status)
     wait_for(lambda: held() == [set(partitions), set()], joiners[1].status)
-    assert sum(joiner.status()["joined"] for joiner in joiners) == expected
+    # What is counted since a process began includes what it joined, or learned, of partitions that were no
+    # longer its own: that was refused.
+    assert sum(joiner.status()["joined"] for joiner in joiners) >= expected
     assert sum(learner.status()["examples"] for learner in learners) >= expected
     assert all(part.status()["running"] for part in (*joiners, *learners))
