@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from messages.content import ContentFacts
+from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
-from messages.features import IdBags
+from messages.impressions import Impression
 from simulations.hashed_draws import uniform_draws
 from simulations.interaction_table import InteractionTable, TableLog, table_of
 from simulations.replay_log import ReplayLog
@@ -31,7 +31,7 @@ def table_of_log(name: str, log: ReplayLog) -> InteractionTable:
         for _, message in window.messages:
             for kind, record in message.records:
                 if kind == "impression":
-                    _read_contents(record["contents"], contents)
+                    _read_contents(Impression.from_wire(record).contents, contents)
                 elif record.get("request_id") and record.get("content_id"):
                     _read_event(record, rows)
     frame = pd.DataFrame([row for row in rows.values() if "engaged" in row])
@@ -55,19 +55,19 @@ def _read_event(event: dict[str, Any], rows: dict[tuple[str, str], dict[str, Any
         row["liked"] = True
 
 
-def _read_contents(wire: dict[str, Any], contents: dict[str, ContentFacts]) -> None:
-    tags = IdBags.from_wire(wire["tags"])
-    for place, content_id in enumerate(wire["content_ids"]):
+def _read_contents(shown: ContentColumns, contents: dict[str, ContentFacts]) -> None:
+    tags = shown.tags
+    for place, content_id in enumerate(shown.content_ids):
         if content_id in contents:
             continue
         keys = tags.values[tags.offsets[place] : tags.offsets[place + 1]]
-        duration = float(wire["durations"][place])
+        duration = float(shown.durations[place])
         contents[content_id] = ContentFacts(
             content_id,
-            wire["creator_ids"][place],
-            float(wire["upload_times"][place]),
+            shown.creator_ids[place],
+            float(shown.upload_times[place]),
             ContentMetadata(
-                category=wire["categories"][place],
+                category=shown.categories[place],
                 tags=tuple(f"{key:x}" for key in keys.tolist())[:32],
                 duration=None if np.isnan(duration) else duration,
             ),

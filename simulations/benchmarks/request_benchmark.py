@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import faiss
@@ -112,18 +113,20 @@ class _Stages:
     def __init__(self, pipeline: RankingPipeline) -> None:
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._candidates: list[int] = []
-        self._rank, self._observe = pipeline.rank, pipeline.observe
-        pipeline.rank = self.rank  # type: ignore[method-assign]
+        self._rank_together, self._observe = pipeline.rank_together, pipeline.observe
+        pipeline.rank_together = self.rank_together  # type: ignore[method-assign]
         pipeline.observe = self.observe  # type: ignore[method-assign]
 
-    def rank(self, request: RankingRequest) -> RankedSlate:
+    def rank_together(self, requests: Sequence[RankingRequest]) -> list[RankedSlate | Exception]:
         started = time.thread_time()
-        slate = self._rank(request)
+        slates = self._rank_together(requests)
         self._seconds["rank"] += time.thread_time() - started
-        for record in slate.trace.records:
-            self._seconds[f"{record.kind}.{record.name}"] += record.seconds
-        self._candidates.append(next(r.num_in for r in slate.trace.records if r.kind == "hydrator"))
-        return slate
+        for slate in slates:
+            assert isinstance(slate, RankedSlate)
+            for record in slate.trace.records:
+                self._seconds[f"{record.kind}.{record.name}"] += record.seconds
+            self._candidates.append(next(r.num_in for r in slate.trace.records if r.kind == "hydrator"))
+        return slates
 
     def observe(self, request: RankingRequest, slate: RankedSlate) -> None:
         started = time.thread_time()
