@@ -135,13 +135,14 @@ class FeedService:
         if stored.remembered:
             feed.answer["remembered"] = True
             self.metrics.feeds_remembered.inc()
-        if feed.impression is not None:
-            # One after the other: contents remembered as served while the broker is away would be
-            # lost to this person with every retry, and an impression nobody saw teaches nothing.
-            observing = asyncio.create_task(_observe(model, feed))
-            await self._publisher.publish_impression(feed.impression)
-            await observing
-        await self._feed_store.add_served(request.user_id, feed.shown, group, feed.version.counter)
+        with self._rankings.leaving():
+            if feed.impression is not None:
+                # One after the other: contents remembered as served while the broker is away would be
+                # lost to this person with every retry, and an impression nobody saw teaches nothing.
+                observing = asyncio.create_task(_observe(model, feed))
+                await self._publisher.publish_impression(feed.impression)
+                await observing
+            await self._feed_store.add_served(request.user_id, feed.shown, group, feed.version.counter)
         return feed.answer, feed.slate
 
     async def accept_events(self, raw: list[object]) -> IntakeAnswer:

@@ -23,7 +23,7 @@ from serve_app.serving_models import ServingModel
 _MOST = 16
 """Rankings side by side: nothing else has its turn meanwhile, neither a delta nor another answer."""
 
-_PATIENCE_SECONDS = 0.001
+_PATIENCE_SECONDS = 0.002
 
 _Composed = TypeVar("_Composed")
 
@@ -47,7 +47,8 @@ class JointRankings(Generic[_Composed]):
         self._timer = timer
         self._waiting: list[_Waiting[_Composed]] = []
         self._num_coming = 0
-        self._first_came = 0.0
+        self._num_leaving = 0
+        self._waits_since = 0.0
 
     @contextlib.contextmanager
     def coming(self) -> Iterator[None]:
@@ -57,6 +58,15 @@ class JointRankings(Generic[_Composed]):
             yield
         finally:
             self._num_coming -= 1
+
+    @contextlib.contextmanager
+    def leaving(self) -> Iterator[None]:
+        """Say that a request has its ranking: inside is what comes after it."""
+        self._num_leaving += 1
+        try:
+            yield
+        finally:
+            self._num_leaving -= 1
 
     async def rank(
         self,
@@ -71,7 +81,7 @@ class JointRankings(Generic[_Composed]):
         waiting = _Waiting(model, hydrate, compose, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if len(self._waiting) == 1:
-            self._first_came = self._timer()
+            self._waits_since = self._timer()
             if self._num_coming:
                 self._rank_soon()
             else:
@@ -82,9 +92,14 @@ class JointRankings(Generic[_Composed]):
         asyncio.get_running_loop().call_soon(self._rank_when_together)
 
     def _rank_when_together(self) -> None:
-        """Rank once all who are coming have come, or time is up: till then the loop reads what there is."""
-        is_time_up = self._timer() - self._first_came >= _PATIENCE_SECONDS
-        if self._num_coming and len(self._waiting) < _MOST and not is_time_up:
+        """Rank once all who are coming have come, or time is up: till then the loop reads what there is.
+
+        Where more wait than are ranked at once, those that were go first: each of the steps that they have
+        left, the broker's answer and the store's, would else take as long as a ranking of the others.
+        """
+        is_time_up = self._timer() - self._waits_since >= _PATIENCE_SECONDS
+        awaited = self._num_coming if len(self._waiting) < _MOST else self._num_leaving
+        if awaited and not is_time_up:
             self._rank_soon()
         else:
             self._rank_some()
@@ -94,9 +109,12 @@ class JointRankings(Generic[_Composed]):
         model = self._waiting[0].model
         chosen = [waiting for waiting in self._waiting if waiting.model is model][:_MOST]
         self._waiting = [waiting for waiting in self._waiting if waiting not in chosen]
-        if self._waiting:
-            self._rank_soon()
-        self._rank_together(model, [waiting for waiting in chosen if not waiting.composed.cancelled()])
+        try:
+            self._rank_together(model, [waiting for waiting in chosen if not waiting.composed.cancelled()])
+        finally:
+            if self._waiting:
+                self._waits_since = self._timer()
+                self._rank_soon()
 
     def _rank_together(self, model: ServingModel, chosen: list[_Waiting[_Composed]]) -> None:
         started, failures = self._timer(), 0

@@ -108,6 +108,26 @@ def test_no_more_than_sixteen_are_ranked_before_others_have_their_turn() -> None
     assert [len(batch) for batch in system.pipeline.batches] == [16, 16, 8]
 
 
+def test_where_more_wait_than_are_ranked_at_once_those_that_were_leave_before_the_others() -> None:
+    system = System()
+    model = system.model()
+    left: list[int] = []
+
+    async def ask(number: int) -> None:
+        await system.rank(str(number), model)
+        with system.rankings.leaving():
+            for _ in range(3):  # the broker, the store
+                await asyncio.sleep(0)
+            assert len(system.pipeline.batches) == number // 16 + 1
+        left.append(number)
+
+    async def ask_all() -> None:
+        await asyncio.gather(*(ask(number) for number in range(48)))
+
+    asyncio.run(ask_all())
+    assert left == list(range(48))
+
+
 def test_requests_of_two_models_are_ranked_apart() -> None:
     system, other = System(), Pipeline()
     models = [system.model(), system.model("next", other)]
