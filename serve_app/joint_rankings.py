@@ -20,7 +20,7 @@ from serve_app.pipeline.ranking_pipeline import RankedSlate
 from serve_app.pipeline.ranking_request import RankingRequest
 from serve_app.serving_models import ServingModel
 
-_MOST = 16
+_MOST = 8
 """Rankings side by side: nothing else has its turn meanwhile, neither a delta nor another answer."""
 
 _PATIENCE_SECONDS = 0.002

@@ -97,7 +97,7 @@ def test_one_that_does_not_come_is_not_waited_for_long() -> None:
     assert system.now < 0.01
 
 
-def test_no_more_than_sixteen_are_ranked_before_others_have_their_turn() -> None:
+def test_no_more_than_eight_are_ranked_before_others_have_their_turn() -> None:
     system = System()
     model = system.model()
 
@@ -105,7 +105,7 @@ def test_no_more_than_sixteen_are_ranked_before_others_have_their_turn() -> None
         return await asyncio.gather(*(system.rank(str(number), model) for number in range(40)))
 
     assert asyncio.run(ask()) == [f"{number}: slate of {number}" for number in range(40)]
-    assert [len(batch) for batch in system.pipeline.batches] == [16, 16, 8]
+    assert [len(batch) for batch in system.pipeline.batches] == [8, 8, 8, 8, 8]
 
 
 def test_where_more_wait_than_are_ranked_at_once_those_that_were_leave_before_the_others() -> None:
@@ -118,7 +118,7 @@ def test_where_more_wait_than_are_ranked_at_once_those_that_were_leave_before_th
         with system.rankings.leaving():
             for _ in range(3):  # the broker, the store
                 await asyncio.sleep(0)
-            assert len(system.pipeline.batches) == number // 16 + 1
+            assert len(system.pipeline.batches) == number // 8 + 1
         left.append(number)
 
     async def ask_all() -> None:
