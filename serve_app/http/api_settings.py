@@ -25,7 +25,7 @@ class ApiSettings(BaseModel):
     max_events: int = Field(1_000, ge=1)
     max_limit: int = Field(100, ge=1)
     default_limit: int = Field(20, ge=1)
-    max_wait_seconds: float = Field(0.1, gt=0)
+    max_wait_seconds: float = Field(0.08, gt=0)
     max_under_way: int = Field(96, ge=1)
     retry_after_seconds: int = Field(1, ge=0)
     access: AccessSettings = AccessSettings()
