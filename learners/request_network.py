@@ -60,7 +60,7 @@ class RequestNetwork:
         _meet_person(inputs.shared, tuple(inputs.kind_rows), self._factors, without, weights, by_kind)
         logits = np.empty((len(inputs.own), _NUM_OUTPUTS), dtype=np.float32)
         network = by_kind, self._own, self._later, self._shapes
-        _score_rows(inputs.own, inputs.kinds, network, logits, 0, len(logits))
+        _score_rows(inputs.own, inputs.kinds, network, logits)
         return logits
 
 
@@ -131,9 +131,8 @@ def _meet_person(shared: Any, kind_rows: Any, factors: Any, without: Any, weight
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _score_rows(own: Any, kinds: Any, network: Any, logits: Any, first: Any, last: Any) -> None:
-    """Write the logits of the rows from `first` to before `last`. Reads what `_meet_person` wrote; calls for
-    other rows may run beside it.
+def _score_rows(own: Any, kinds: Any, network: Any, logits: Any) -> None:
+    """Write the logits of all rows, by what `_meet_person` wrote.
 
     own: [n, W]. kinds: [n, 3], rows of `by_kind`.
     """
@@ -141,8 +140,8 @@ def _score_rows(own: Any, kinds: Any, network: Any, logits: Any, first: Any, las
     num_wide = shapes[-1, 1]
     num_units = by_kind.shape[1] + shapes[:, 1].sum() * PANEL
     memory = np.empty(_ROWS_AT_ONCE * num_units, dtype=np.float32)
-    for start in range(first, last, _ROWS_AT_ONCE):
-        end = min(start + _ROWS_AT_ONCE, last)
+    for start in range(0, len(own), _ROWS_AT_ONCE):
+        end = min(start + _ROWS_AT_ONCE, len(own))
         sums, rest = _cut(memory, end - start, by_kind.shape[1])
         for row in range(len(sums)):
             kind = kinds[start + row]

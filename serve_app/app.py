@@ -160,8 +160,8 @@ class FeedIngress:
         self._tasks = [
             asyncio.create_task(work) for work in (status.run(), self._models.run(), reporter.run())
         ]
-        # Serve sends requests here from now on: other replicas, where there are any, answer better till then.
         await warming
+        # Serve sends requests here from now on: other replicas, where there are any, answer better till then.
         if first.serving.follower is not None:
             await first.serving.follower.reached(NO_VERSION + 1, _FIRST_MODEL_SECONDS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import faiss
 import numpy as np
@@ -90,12 +90,11 @@ class ContentIndex:
         inverted = self._inverted if self._rebuild is None else None
         return inverted is not None and inverted.num_calibrated_by < _TELLING <= len(self.recent_queries)
 
-    def calibrate(self) -> Generator[None, None, float]:
-        """Find out by recent searches how many lists must be looked through, and return the recall reached; a
-        step is one search."""
+    def calibrate(self) -> Iterator[None]:
+        """Find out by recent searches how many lists must be looked through; a step is one search."""
         assert self._inverted is not None
         queries, anchors = list(self.recent_queries)[-_TELLING:], list(self.recent_anchors)[-_TELLING:]
-        return (yield from calibration(self._inverted, queries, anchors, self._settings.min_recall))
+        yield from calibration(self._inverted, queries, anchors, self._settings.min_recall)
 
     def put(self, rows: IntArray, vectors: FloatArray) -> None:
         """Add or replace vectors, float32 [n, dimension]; rows are unique."""

@@ -59,8 +59,6 @@ class IndexKeeper:
         self._aside = aside
         self._sleep = sleep
         self._recalls: deque[float] = deque(maxlen=_MEASURED)
-        self._calibrated: list[float] = []
-        """Of the queries by which the number of lists was found out: they count until enough others do."""
         self._looks, self._looks_between = 0, 0
         """Since the last calibration, and from one to the next: twice as many each time, since a model moves
         most when it has just begun."""
@@ -97,19 +95,13 @@ class IndexKeeper:
 
     async def _calibrate(self, index: ContentIndex) -> None:
         """In this thread, a search at a time: one beside a change of the lists would find wrong rows."""
-        before, recall = (index.inverted, index.num_probes), float("nan")
-        steps = index.calibrate()
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                recall = end.value
-                break
+        before = index.inverted, index.num_probes
+        for _ in index.calibrate():
             await self._sleep(_STEP_SECONDS)
         self._looks = 0
         self._looks_between = min(max(1, 2 * self._looks_between), _MAX_LOOKS_BETWEEN)
         if (index.inverted, index.num_probes) != before:
-            self._forget_recalls(index, recall)
+            self._recalls.clear()
             logger.info("%d lists probed from now on, not %d", index.num_probes, before[1])
 
     async def _rebuild(self, index: ContentIndex) -> None:
@@ -128,7 +120,7 @@ class IndexKeeper:
         except BaseException:
             index.drop_rebuild()
             raise
-        self._forget_recalls(index, recall)
+        self._recalls.clear()
         self._looks, self._looks_between = 0, 0
         inverted = index.inverted
         assert inverted is not None
@@ -136,12 +128,6 @@ class IndexKeeper:
             "%d contents in %d lists; %d probed, recall %.3f",
             len(index), inverted.num_lists, inverted.num_probes, recall,
         )  # fmt: skip
-
-    def _forget_recalls(self, index: ContentIndex, calibrated: float) -> None:
-        """Measure anew, with other lists or another number of them."""
-        self._recalls.clear()
-        num_queries = 0 if index.inverted is None else index.inverted.num_calibrated_by
-        self._calibrated = [] if np.isnan(calibrated) else [calibrated] * num_queries
 
     async def _copies(self, index: ContentIndex, rows: np.ndarray[Any, Any]) -> FloatArray:
         parts = []
@@ -161,5 +147,8 @@ class IndexKeeper:
             true, _ = index.search_exact(query, TRUE_TOP, _NONE)
             found = index.inverted.search(query[0], FOUND_TOP)
             self._recalls.append(recall_of(true, [found]))
-            calibrated = [] if len(self._recalls) >= _TELLING else self._calibrated
-            self._metrics.ann_recall.set(float(np.mean([*self._recalls, *calibrated])))
+            # Until there are enough, those count too by which the number of lists was found out.
+            is_few = len(self._recalls) < _TELLING
+            calibrated_by = index.inverted.num_calibrated_by if is_few else 0
+            told = [*self._recalls, *[index.inverted.calibrated_recall] * calibrated_by]
+            self._metrics.ann_recall.set(float(np.mean(told)))

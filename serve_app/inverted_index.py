@@ -72,6 +72,8 @@ class InvertedIndex:
         """Of a search by a content's own vector."""
         self.num_calibrated_by = 0
         """How many queries the numbers of probes were found out with."""
+        self.calibrated_recall = float("nan")
+        """The mean recall of these."""
         num_lists, dimension = centroids.shape
         self._nearest = faiss.IndexFlatL2(dimension)
         self._nearest.add(centroids)
@@ -93,6 +95,7 @@ class InvertedIndex:
         copy = InvertedIndex(self.centroids, self.num_probes, self.reach)
         copy.num_probes_alike = self.num_probes_alike
         copy.num_calibrated_by = self.num_calibrated_by
+        copy.calibrated_recall = self.calibrated_recall
         return copy
 
     def put(self, rows: IntArray, vectors: FloatArray) -> None:

@@ -34,7 +34,7 @@ def calibration(
         before = index.num_probes_alike if index.num_calibrated_by else num_probes
         num_probes_alike, _ = yield from _probes_for(index, anchors, min_recall, before)
     index.num_probes, index.num_probes_alike = num_probes, num_probes_alike
-    index.num_calibrated_by = len(queries)
+    index.num_calibrated_by, index.calibrated_recall = len(queries), recall
     return recall
 
 

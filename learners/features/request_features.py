@@ -38,12 +38,9 @@ class RequestFeatures:
     def __len__(self) -> int:
         return len(self.pair)
 
-    def take(self, rows: IntArray) -> Any:
-        """Return some contents' features as impressions log them, SlateFeatures. rows: int64 [k]."""
-        return self.slate(rows)
-
-    def slate(self, rows: IntArray) -> SlateFeatures:
-        """Return some contents' features, without the facts of the contents. rows: int64 [k]."""
+    def take(self, rows: IntArray) -> SlateFeatures:
+        """Return some contents' features as impressions log them, without the contents' facts. rows: int64
+        [k]."""
         person = self.person
         layout = SERVED_LAYOUT if self.counters is not None else _WITHOUT_COUNTERS
         ids = [person.ids[name] for name in layout.person_ids]
@@ -66,7 +63,7 @@ class RequestFeatures:
     def whole_rows(self) -> FeatureBatch:
         """Return the features of all n contents as rows of their own."""
         every = np.arange(len(self))
-        return rows_of_slates([self.slate(every)], [self.contents], np.zeros_like(every), every)
+        return rows_of_slates([self.take(every)], [self.contents], np.zeros_like(every), every)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -87,5 +87,5 @@ def _served(request_id: str, user_id: str, time: float, contents: ContentColumns
         propensities=np.full(num_contents, np.nan, dtype=np.float32),
         scores=np.linspace(1, 0, num_contents, dtype=np.float32),
         sources=["ann"] * num_contents,
-        features=features.slate(np.arange(num_contents)),
+        features=features.take(np.arange(num_contents)),
     )

@@ -95,7 +95,7 @@ def test_rows_of_several_slates_equal_those_of_each_content_alone(
     requests = [request(person, surface) for person, surface, _ in slates]
     numbers = [np.array(rows) for _, _, rows in slates]
     logged = [
-        SlateFeatures.from_wire(unpack(pack(features.slate(rows).to_wire())))
+        SlateFeatures.from_wire(unpack(pack(features.take(rows).to_wire())))
         for features, rows in zip(requests, numbers, strict=True)
     ]
     which = draws.draw(st.lists(st.integers(0, len(slates) - 1), min_size=1, max_size=8))
@@ -122,4 +122,4 @@ def test_features_without_counters_stay_without() -> None:
 
 
 def test_a_slate_knows_how_many_contents_it_has() -> None:
-    assert len(request(2, "home").slate(np.array([3, 1, 4]))) == 3
+    assert len(request(2, "home").take(np.array([3, 1, 4]))) == 3

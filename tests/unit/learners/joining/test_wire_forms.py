@@ -57,7 +57,7 @@ def served(request_id: str, user_id: str, num_watched: int) -> Impression:
         propensities=np.linspace(0.1, 0.9, count, dtype=np.float32),
         scores=np.linspace(1, 2, count, dtype=np.float32),
         sources=["ann"] * count,
-        features=features.slate(np.arange(count)),
+        features=features.take(np.arange(count)),
         engage_chances=np.linspace(0.2, 0.4, count, dtype=np.float32),
     )
 
