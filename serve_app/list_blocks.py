@@ -1,8 +1,8 @@
 """The memory of lists of vectors, and the compiled loops over it.
 
 A vector is kept as int8 codes and a scale of its own: largest number / 127, so a code is off by half of it at
-most. Blocks of 64 vectors are laid out by dimension, so that one instruction meets the same dimension of many
-(André, Kermarrec and Le Scouarnec, "Quick ADC", ICMR 2017). Queries are not rounded.
+most. Blocks of 64 vectors are laid out by dimension, so that one instruction meets the same ones of many
+(André, Kermarrec and Le Scouarnec, "Quick ADC", ICMR 2017): `block_products.py`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 from numba import njit
 
 from messages.arrays import AnyArray, IntArray
-from serve_app.best_products import SUMS, cut_down, keep_best
+from serve_app.best_products import cut_down, keep_best
+from serve_app.block_products import LANES, LARGEST_CODE, block_products, in_pairs, lowest_bit
 
-LANES = 64
-"""Vectors a block: a cache line of each dimension."""
+_ALL_LANES = np.uint64(2**LANES - 1)
 
 
 class ListBlocks(NamedTuple):
@@ -29,11 +29,13 @@ class ListBlocks(NamedTuple):
     free: IntArray
     """[2], the first free block that was in use before, -1 for none, and how many were ever in use."""
     codes: AnyArray
-    """int8 [blocks, dimension, lanes]."""
+    """int8 [blocks, pairs of dimensions, lanes, 2]; of an odd dimension the last ones are 0."""
     scales: AnyArray
     """float32 [blocks, lanes]."""
     rows: AnyArray
     """int64 [blocks, lanes]."""
+    hidden: AnyArray
+    """uint64 [blocks], a bit for each lane that a scan is not to find; none between two scans."""
     following: AnyArray
     """int64 [blocks], the next of the same chain, -1 at its end."""
     lists: AnyArray
@@ -91,7 +93,7 @@ def _take_out(row: Any, blocks: Any) -> None:
     blocks.sizes[chosen] -= 1
     head, last = blocks.heads[chosen], blocks.sizes[chosen] % LANES
     moved = blocks.rows[head, last]
-    blocks.codes[block, :, lane] = blocks.codes[head, :, last]
+    blocks.codes[block, :, lane, :] = blocks.codes[head, :, last, :]
     blocks.scales[block, lane] = blocks.scales[head, last]
     blocks.rows[block, lane] = moved
     blocks.places[moved] = place
@@ -120,79 +122,56 @@ def _quantize(vector: Any, block: Any, lane: Any, blocks: Any) -> None:
     """Write a vector's codes and scale; of one with a number that is none NaN, so that it is never found."""
     scale = np.float32(0)
     for number in vector:
-        scale = max(scale, abs(number) / np.float32(127))
+        scale = max(scale, abs(number) / np.float32(LARGEST_CODE))
         if not np.isfinite(number):
             scale = np.float32(np.nan)
             break
     blocks.scales[block, lane] = scale
     for dimension in range(len(vector)):
         code = np.round(vector[dimension] / scale) if scale > 0 else np.float32(0)
-        blocks.codes[block, dimension, lane] = np.int8(code)
+        blocks.codes[block, dimension // 2, lane, dimension % 2] = np.int8(code)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def scan_lists(
-    query: Any, lists: Any, count: Any, left_out: Any, marks: Any, blocks: Any, rows: Any, products: Any
+    query: Any, lists: Any, count: Any, left_out: Any, blocks: Any, found: Any, products: Any
 ) -> Any:
-    """Return how many were found: `rows` and `products` are filled with all that are better than the
-    count-th best so far, and cut down whenever they are full. marks: a bit for each row number, none set
-    before or after; those of `left_out` meanwhile."""
-    _mark(left_out, marks)
-    sums = np.empty(LANES, dtype=np.float32)
-    least, found = np.float32(-np.inf), 0
+    """Return how many were found: `found` and `products` are filled with the places of all that are better
+    than the count-th best so far, and cut down whenever they are full; in the end rows take the places of
+    places."""
+    _hide(left_out, True, blocks)
+    pairs, sums = np.zeros(2 * blocks.codes.shape[1], dtype=np.int16), np.empty(LANES, dtype=np.float32)
+    worth = in_pairs(query, pairs)
+    least, num_found = np.float32(-np.inf), 0
     for chosen in lists:
-        block, lanes = blocks.heads[chosen], (blocks.sizes[chosen] - 1) % LANES + 1
+        block, spare = blocks.heads[chosen], -blocks.sizes[chosen] % LANES
         while block >= 0:
-            if _multiply(blocks.codes[block], blocks.scales[block], query, least, sums):
-                for lane in range(lanes):
-                    row = blocks.rows[block, lane]
-                    if sums[lane] > least and (marks[row >> 3] >> (row & 7)) & 1 == 0:
-                        rows[found], products[found] = row, sums[lane]
-                        found += 1
-                if found > len(rows) - LANES:
-                    found, least = cut_down(rows, products, found, count)
-            block, lanes = blocks.following[block], LANES
-    if found > count:
-        found, _ = cut_down(rows, products, found, count)
-        keep_best(rows, products, found, count)
-        found = count
-    for row in left_out:
-        if row >> 3 < len(marks):
-            marks[row >> 3] = 0
-    return found
+            higher = block_products(blocks.codes, block, blocks.scales, pairs, least, sums)
+            higher &= ~blocks.hidden[block] & (_ALL_LANES >> np.uint64(spare))
+            while higher:
+                lane = lowest_bit(higher)
+                found[num_found], products[num_found] = block * LANES + lane, sums[lane]
+                num_found += 1
+                higher &= higher - np.uint64(1)
+            if num_found > len(found) - LANES:
+                num_found, least = cut_down(found, products, num_found, count)
+            block, spare = blocks.following[block], 0
+    if num_found > count:
+        num_found, _ = cut_down(found, products, num_found, count)
+        keep_best(found, products, num_found, count)
+        num_found = count
+    for index in range(num_found):
+        found[index] = blocks.rows[found[index] // LANES, found[index] % LANES]
+        products[index] *= worth
+    _hide(left_out, False, blocks)
+    return num_found
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _mark(rows: Any, marks: Any) -> None:
+def _hide(rows: Any, hidden: Any, blocks: Any) -> None:
+    """Set the bits of rows, or take all of their blocks back."""
     for row in rows:
-        if row >> 3 < len(marks):
-            marks[row >> 3] |= np.uint8(1 << (row & 7))
-
-
-@njit(cache=True, nogil=True, fastmath=SUMS)  # type: ignore[untyped-decorator]
-def _multiply(codes: Any, scales: Any, query: Any, least: Any, sums: Any) -> Any:
-    """Write the products of a block's vectors; return whether any is higher than `least`.
-
-    Loops over a fixed number of lanes and without a branch become vector instructions; four dimensions at a
-    time, since the sums go to memory and back each time, which takes as long as multiplying them.
-    """
-    for lane in range(LANES):
-        sums[lane] = 0
-    num_dimensions = len(codes)
-    for first in range(0, num_dimensions - 3, 4):
-        one, two, three, four = query[first], query[first + 1], query[first + 2], query[first + 3]
-        for lane in range(LANES):
-            sums[lane] += (
-                one * np.float32(codes[first, lane])
-                + two * np.float32(codes[first + 1, lane])
-                + three * np.float32(codes[first + 2, lane])
-                + four * np.float32(codes[first + 3, lane])
-            )
-    for last in range(num_dimensions - num_dimensions % 4, num_dimensions):
-        for lane in range(LANES):
-            sums[lane] += query[last] * np.float32(codes[last, lane])
-    higher = np.int32(0)
-    for lane in range(LANES):
-        sums[lane] *= scales[lane]
-        higher += np.int32(sums[lane] > least)
-    return higher > 0
+        place = blocks.places[row] if row < len(blocks.places) else -1
+        if place >= 0:
+            bit = np.uint64(hidden) << np.uint64(place % LANES)
+            blocks.hidden[place // LANES] = (blocks.hidden[place // LANES] | bit) if hidden else np.uint64(0)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from messages.arrays import FloatArray, IntArray
+from serve_app.block_products import LANES
 from serve_app.growing_array import GrowingArray
-from serve_app.list_blocks import LANES, ListBlocks, chains, put_vectors, remove_rows, scan_lists
+from serve_app.list_blocks import ListBlocks, chains, put_vectors, remove_rows, scan_lists
 
 _ROWS_AT_ONCE = 256
 
@@ -27,14 +28,14 @@ class QuantizedLists:
         self._sizes = np.zeros(num_lists, dtype=np.int64)
         self._free = np.array([-1, 0], dtype=np.int64)
         self._columns = (
-            GrowingArray(np.int8, (dimension, LANES)),
+            GrowingArray(np.int8, ((dimension + 1) // 2, LANES, 2)),
             GrowingArray(np.float32, (LANES,)),
             GrowingArray(np.int64, (LANES,)),
+            GrowingArray(np.uint64),
             GrowingArray(np.int64),
             GrowingArray(np.int64),
         )
         self._places = GrowingArray(np.int64, fill=-1)
-        self._marks = GrowingArray(np.uint8)
 
     def __len__(self) -> int:
         return int(self._sizes.sum())
@@ -47,9 +48,7 @@ class QuantizedLists:
         """Add or replace vectors, float32 [n, dimension], in lists, int64 [n]; rows are unique."""
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
-            highest = int(rows[part].max())
-            self._places.reserve(highest + 1)
-            self._marks.reserve(highest // 8 + 1)
+            self._places.reserve(int(rows[part].max()) + 1)
             for column in self._columns:  # a vector may need a block
                 column.reserve(int(self._free[1]) + len(rows[part]))
             put_vectors(rows[part], lists[part], vectors[part], self._blocks())
@@ -65,11 +64,11 @@ class QuantizedLists:
         numbers[order] = np.arange(len(order))
         self._heads[:] = numbers[self._heads]
         self._free[:] = -1, len(order)
-        *columns, following, lists = (column.values for column in self._columns)
+        codes, scales, rows, _, following, lists = (column.values for column in self._columns)
         following[: len(order)] = numbers[following[order]]
-        for column in (*columns, lists):
+        for column in (codes, scales, rows, lists):
             column[: len(order)] = column[order]
-        rows, lanes = columns[-1][: len(order)], np.arange(LANES)
+        lanes = np.arange(LANES)
         filled = np.full(len(order), LANES)
         filled[self._heads[self._sizes > 0]] = (self._sizes[self._sizes > 0] - 1) % LANES + 1
         block, lane = np.nonzero(lanes < filled[:, None])
@@ -83,11 +82,9 @@ class QuantizedLists:
         query: float32 [dimension]. lists: int64 [p], the most promising first. left_out: row numbers not to
         be found, int64 [e]. Returns rows int64 [m] and about their inner products, float32 [m], m <= count.
         """
-        rows = np.empty(4 * count + LANES, dtype=np.int64)
+        rows = np.empty(3 * count + LANES, dtype=np.int64)
         products = np.empty(len(rows), dtype=np.float32)
-        num_found = scan_lists(
-            query, lists, count, left_out, self._marks.values, self._blocks(), rows, products
-        )
+        num_found = scan_lists(query, lists, count, left_out, self._blocks(), rows, products)
         return rows[:num_found], products[:num_found]
 
     def _blocks(self) -> ListBlocks:
