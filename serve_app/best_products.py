@@ -93,16 +93,3 @@ def keep_best(rows: Any, products: Any, found: Any, count: Any) -> Any:
         else:
             break
     return products[:count].min()
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def nearest_lists(nearness: Any, count: Any) -> Any:
-    """Return the `count` lists with the highest nearness, float32 [lists], which is left in disorder; before
-    them the list behind the last. int64 [count + 1]."""
-    num_lists = len(nearness)
-    lists = np.arange(-1, num_lists)
-    if count < num_lists:
-        left, _ = cut_down(lists[1:], nearness, num_lists, count)
-        keep_best(lists[1:], nearness, left, count)
-    lists[0] = num_lists
-    return lists[: count + 1]

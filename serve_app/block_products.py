@@ -28,12 +28,15 @@ _VECTOR = 16
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def in_pairs(query: Any, pairs: Any) -> Any:
-    """Write a query, float32 [d], as `block_products` reads it; return what a step is worth.
+    """Write a query, float32 [d], as `block_products` reads it; return what a step is worth, NaN where a
+    number of the query is none.
 
     pairs: int16 [d or d + 1], even, zeros. No sum can be too large for 32 bits, however many dimensions.
     """
     largest = np.float32(0)
     for number in query:
+        if not np.isfinite(number):
+            return np.float32(np.nan)
         largest = max(largest, abs(number))
     steps = np.float32(min(_LARGEST_OF_QUERY, _LARGEST_SUM // (LARGEST_CODE * len(query))))
     worth = np.float32(largest / steps)

@@ -7,7 +7,6 @@ import numpy as np
 
 from learners.kernel_arrays import kernel_array
 from messages.arrays import FloatArray, IntArray
-from serve_app.best_products import nearest_lists
 from serve_app.quantized_lists import QuantizedLists
 
 _TRAINING_POINTS = 40
@@ -23,6 +22,8 @@ _LEAST_REACH = 1e-3
 
 NOTHING: IntArray = np.empty(0, dtype=np.int64)
 """To be left out of a search."""
+
+_WHOLE_DIRECTORY: IntArray = np.zeros(1, dtype=np.int64)
 
 
 def train_lists(vectors: FloatArray, num_lists: int, seed: int) -> tuple[FloatArray, float]:
@@ -56,7 +57,7 @@ class InvertedIndex:
     A vector lies in the list of the nearest centroid by distance, and lists are probed by the inner product
     of query and centroid: lists are then of like size, which those by inner product are not when vectors
     differ in length. The lists hold a byte a number, which is what a search needs to know which ones to look
-    at: who wants exact products multiplies the few that are found.
+    at, and so does the list of the centroids: who wants exact products multiplies the few that are found.
 
     Outliers, which are farther from every centroid than nearly all that the lists were learned from, lie in a
     list of their own, through which every search looks. Learning carries contents away from where they were
@@ -78,6 +79,10 @@ class InvertedIndex:
         self._nearest = faiss.IndexFlatL2(dimension)
         self._nearest.add(centroids)
         self._lists = QuantizedLists(num_lists + 1, dimension)
+        self._outliers = np.array([num_lists])
+        self._directory = QuantizedLists(1, dimension)  # the centroids, by the numbers of their lists
+        numbers = np.arange(num_lists)
+        self._directory.put(numbers, np.zeros_like(numbers), kernel_array(centroids, np.float32))
 
     def __len__(self) -> int:
         return len(self._lists)
@@ -126,7 +131,8 @@ class InvertedIndex:
         """
         probes = min(num_probes or self.num_probes, self.num_lists)
         query = kernel_array(query, np.float32)
+        nearest, _ = self._directory.scan(query, _WHOLE_DIRECTORY, probes, NOTHING)
         # Outliers come first: the better those found so far, the less the others have to offer.
-        lists = nearest_lists(self.centroids @ query, probes)
+        lists = np.concatenate((self._outliers, nearest))
         rows, _ = self._lists.scan(query, lists, count, kernel_array(left_out, np.int64))
         return rows

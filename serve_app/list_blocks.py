@@ -138,10 +138,12 @@ def scan_lists(
 ) -> Any:
     """Return how many were found: `found` and `products` are filled with the places of all that are better
     than the count-th best so far, and cut down whenever they are full; in the end rows take the places of
-    places."""
-    _hide(left_out, True, blocks)
+    places. A query with a number that is none finds nothing."""
     pairs, sums = np.zeros(2 * blocks.codes.shape[1], dtype=np.int16), np.empty(LANES, dtype=np.float32)
     worth = in_pairs(query, pairs)
+    if np.isnan(worth):
+        return 0
+    _hide(left_out, True, blocks)
     least, num_found = np.float32(-np.inf), 0
     for chosen in lists:
         block, spare = blocks.heads[chosen], -blocks.sizes[chosen] % LANES

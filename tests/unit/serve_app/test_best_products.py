@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serve_app.best_products import cut_down, keep_best, nearest_lists, put_best_first
+from serve_app.best_products import cut_down, keep_best, put_best_first
 
 Products = st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=60)
 
@@ -53,18 +53,6 @@ def test_a_selection_of_exactly_so_many_holds_the_highest(drawn, data) -> None:
 
     assert sorted(np.array(drawn, dtype=np.float32)[rows[:count]]) == sorted(products[:count])
     assert sorted(products[:count]) == sorted(np.array(drawn, dtype=np.float32))[-count:]
-
-
-@settings(deadline=None)
-@given(Products, st.data())
-def test_the_nearest_lists_come_behind_the_one_that_every_search_looks_through(nearness, data) -> None:
-    count = data.draw(st.integers(1, len(nearness)))
-
-    lists = nearest_lists(np.array(nearness, dtype=np.float32), count)
-
-    assert lists[0] == len(nearness)
-    assert len(set(lists[1:].tolist())) == count
-    assert sorted(nearness[chosen] for chosen in lists[1:]) == sorted(nearness)[-count:]
 
 
 @settings(deadline=None)

@@ -127,6 +127,15 @@ def test_a_vector_with_a_number_that_is_none_is_never_found_and_hides_no_other(n
     assert set(scanned(lists, np.ones(4, dtype=np.float32), [0], 10)) == {0, 1, 2}
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_query_with_a_number_that_is_none_finds_nothing_and_leaves_nothing_behind(many, number) -> None:
+    query, lists = many[0].copy(), filled(many)
+    query[3] = number
+
+    assert scanned(lists, query, [0, 1], 10, numbers(0, 1)) == {}
+    assert len(scanned(lists, many[0], list(range(7)), 5_000)) == 5_000
+
+
 def test_vectors_of_very_unlike_lengths_keep_their_order_each_by_a_scale_of_its_own() -> None:
     vectors = np.array([[1e-6, 0], [1e6, 0], [1, 0], [0, 0], [-1, 0]], dtype=np.float32)
     products = scanned(filled(vectors, 1), np.array([1, 0], dtype=np.float32), [0], 5)
