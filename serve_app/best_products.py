@@ -12,11 +12,11 @@ from numba import njit
 from serve_app.row_prefetch import AHEAD, ask_for
 
 _BUCKETS = 256
-SUMS = {"reassoc", "contract", "nsz"}
+_SUMS = {"reassoc", "contract", "nsz"}
 """What the compiler may assume of sums; not that no number is a NaN."""
 
 
-@njit(cache=True, nogil=True, fastmath=SUMS)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=_SUMS)  # type: ignore[untyped-decorator]
 def put_best_first(vectors: Any, found: Any, query: Any, rows: Any, products: Any) -> None:
     """Write rows that were found, int64 [n], in the order of their exact products with a query, and these.
 

@@ -77,12 +77,11 @@ def block_products(
     if any((str(array.dtype), array.layout) != (dtype, "C") for array, dtype in wanted):
         raise TypingError("codes, scales, pairs and products are C-contiguous int8, float32, int16, float32")
     byte, short, single, word = ir.IntType(8), ir.IntType(16), ir.FloatType(), ir.IntType(64)
-    index = ir.VectorType(ir.IntType(32), _VECTOR)
-    sums, factors = index, ir.VectorType(single, _VECTOR)
+    sums, factors = ir.VectorType(ir.IntType(32), _VECTOR), ir.VectorType(single, _VECTOR)
     some_codes, some_pairs = ir.VectorType(byte, 2 * _VECTOR), ir.VectorType(short, 2 * _VECTOR)
     both = ir.VectorType(ir.IntType(32), 2 * _VECTOR)
     everywhere, even, odd = (
-        ir.Constant(index, [step * lane + first for lane in range(_VECTOR)])
+        ir.Constant(sums, [step * lane + first for lane in range(_VECTOR)])
         for step, first in ((0, 0), (2, 0), (2, 1))
     )
     groups = range(0, LANES, _VECTOR)

@@ -175,5 +175,7 @@ def _hide(rows: Any, hidden: Any, blocks: Any) -> None:
     for row in rows:
         place = blocks.places[row] if row < len(blocks.places) else -1
         if place >= 0:
-            bit = np.uint64(hidden) << np.uint64(place % LANES)
-            blocks.hidden[place // LANES] = (blocks.hidden[place // LANES] | bit) if hidden else np.uint64(0)
+            if hidden:
+                blocks.hidden[place // LANES] |= np.uint64(1) << np.uint64(place % LANES)
+            else:
+                blocks.hidden[place // LANES] = 0

@@ -79,8 +79,9 @@ class QuantizedLists:
     ) -> tuple[IntArray, FloatArray]:
         """Find the best rows of some lists, in no order.
 
-        query: float32 [dimension]. lists: int64 [p], the most promising first. left_out: row numbers not to
-        be found, int64 [e]. Returns rows int64 [m] and about their inner products, float32 [m], m <= count.
+        query: float32 [dimension]; with a number that is none it finds nothing. lists: int64 [p]. left_out:
+        row numbers not to be found, int64 [e]. Returns rows int64 [m] and about their inner products, float32
+        [m], m <= count.
         """
         rows = np.empty(3 * count + LANES, dtype=np.int64)
         products = np.empty(len(rows), dtype=np.float32)
