@@ -9,7 +9,6 @@ import faiss
 import numpy as np
 
 from messages.arrays import BoolArray, ByteArray, FloatArray, IntArray
-from serve_app.best_products import put_best_first
 from serve_app.index_rebuild import ContentIndexSettings, IndexRebuild
 from serve_app.inverted_index import InvertedIndex
 from serve_app.probe_calibration import calibration
@@ -144,13 +143,11 @@ class ContentIndex:
     ) -> tuple[IntArray, FloatArray]:
         if self._inverted is None or self._num_present == 0 or count == 0:
             return self.search_exact(queries, count, excluded)
-        rows = np.empty((len(queries), count), dtype=np.int64)
-        products = np.empty((len(queries), count), dtype=np.float32)
-        for place, query in enumerate(queries):
-            found = self._inverted.search(query, count, excluded, num_probes)
-            if len(found) < count:  # the probed lists hold too few: far apart, or nearly all excluded
-                return self.search_exact(queries, count, excluded)
-            put_best_first(self._vectors, found, query, rows[place], products[place])
+        rows, products, fewest = self._inverted.search_best_first(
+            queries, count, excluded, num_probes, self._vectors
+        )
+        if fewest < count:  # the probed lists hold too few: far apart, or nearly all excluded
+            return self.search_exact(queries, count, excluded)
         return rows, products
 
     def search_exact(

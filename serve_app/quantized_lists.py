@@ -11,7 +11,7 @@ import numpy as np
 from messages.arrays import FloatArray, IntArray
 from serve_app.block_products import LANES
 from serve_app.growing_array import GrowingArray
-from serve_app.list_blocks import ListBlocks, chains, put_vectors, remove_rows, scan_lists
+from serve_app.list_blocks import ListBlocks, chains, put_vectors, remove_rows
 
 _ROWS_AT_ONCE = 256
 
@@ -51,15 +51,15 @@ class QuantizedLists:
             self._places.reserve(int(rows[part].max()) + 1)
             for column in self._columns:  # a vector may need a block
                 column.reserve(int(self._free[1]) + len(rows[part]))
-            put_vectors(rows[part], lists[part], vectors[part], self._blocks())
+            put_vectors(rows[part], lists[part], vectors[part], self.blocks)
 
     def remove(self, rows: IntArray) -> None:
         """Take rows out; those that are not in here are left out silently."""
-        remove_rows(rows, self._blocks())
+        remove_rows(rows, self.blocks)
 
     def tidy(self) -> None:
         """Lay each list's blocks side by side: scattered ones take half as long again to read."""
-        order = chains(self._blocks())
+        order = chains(self.blocks)
         numbers = np.full(int(self._free[1]) + 1, -1, dtype=np.int64)  # that of -1, the last one, is -1
         numbers[order] = np.arange(len(order))
         self._heads[:] = numbers[self._heads]
@@ -74,20 +74,8 @@ class QuantizedLists:
         block, lane = np.nonzero(lanes < filled[:, None])
         self._places.values[rows[block, lane]] = block * LANES + lane
 
-    def scan(
-        self, query: FloatArray, lists: IntArray, count: int, left_out: IntArray
-    ) -> tuple[IntArray, FloatArray]:
-        """Find the best rows of some lists, in no order.
-
-        query: float32 [dimension]; with a number that is none it finds nothing. lists: int64 [p]. left_out:
-        row numbers not to be found, int64 [e]. Returns rows int64 [m] and about their inner products, float32
-        [m], m <= count.
-        """
-        rows = np.empty(3 * count + LANES, dtype=np.int64)
-        products = np.empty(len(rows), dtype=np.float32)
-        num_found = scan_lists(query, lists, count, left_out, self._blocks(), rows, products)
-        return rows[:num_found], products[:num_found]
-
-    def _blocks(self) -> ListBlocks:
+    @property
+    def blocks(self) -> ListBlocks:
+        """What `scan_lists` reads; a change may put another in its place."""
         columns = (column.values for column in (*self._columns, self._places))
         return ListBlocks(self._heads, self._sizes, self._free, *columns)

@@ -17,7 +17,6 @@ from messages.content import ContentColumns, ContentFacts
 from messages.events import ContentMetadata
 from messages.impressions import ModelVersion, RequestContext
 from messages.updates import CounterRows, ModelDelta
-from serve_app.best_products import put_best_first
 from serve_app.inverted_index import InvertedIndex
 from serve_app.model_replica import ModelReplica
 from serve_app.pipeline.candidate_limit_filter import CandidateLimitSettings
@@ -92,7 +91,6 @@ def _warm_up_lists() -> None:
     rows = np.arange(3)
     index.put(rows, np.eye(3, 2, dtype=np.float32))
     index.tidy()
-    query, products = np.ones(2, dtype=np.float32), np.empty(1, dtype=np.float32)
-    found = index.search(query, 1)
-    put_best_first(np.eye(3, 2, dtype=np.float32), found, query, np.empty_like(found), products)
+    index.search(np.ones(2, dtype=np.float32), 1)
+    index.search_best_first(np.ones((1, 2), dtype=np.float32), 1, rows[:0], 1, np.eye(3, 2, dtype=np.float32))
     index.remove(rows)

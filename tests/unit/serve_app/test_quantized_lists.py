@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serve_app.block_products import LANES
+from serve_app.list_blocks import scan_lists
 from serve_app.quantized_lists import QuantizedLists
 
 NOTHING = np.empty(0, dtype=np.int64)
@@ -29,7 +31,10 @@ def numbers(*rows: int) -> np.ndarray:
 def scanned(
     lists: QuantizedLists, query: np.ndarray, chosen: list[int], count: int, left_out=NOTHING
 ) -> dict:
-    rows, products = lists.scan(query, numbers(*chosen), count, left_out)
+    rows = np.empty(3 * count + LANES, dtype=np.int64)
+    products = np.empty(len(rows), dtype=np.float32)
+    num_found = scan_lists(query, numbers(*chosen), count, left_out, lists.blocks, rows, products)
+    rows, products = rows[:num_found], products[:num_found]
     assert len(set(rows.tolist())) == len(rows)
     return dict(zip(rows.tolist(), products.tolist(), strict=True))
 
