@@ -9,6 +9,8 @@ from numba import njit
 
 from parameter_server.native_memory import prefetch
 
+_CACHE_LINE = np.uint64(64)
+
 AHEAD = 16
 """Rows that a pass over scattered ones asks for before it needs them."""
 
@@ -22,3 +24,12 @@ def ask_for(rows: Any, row: Any) -> None:
     prefetch(start)
     if num_bytes > np.uint64(8):
         prefetch(start + num_bytes - np.uint64(1))
+
+
+@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def ask_for_whole(rows: Any, row: Any) -> None:
+    """Ask for all cache lines of a row that there is."""
+    num_bytes = np.uint64(rows.strides[0])
+    start = np.uint64(rows.ctypes.data) + np.uint64(row) * num_bytes
+    for offset in range(np.uint64(0), num_bytes, _CACHE_LINE):
+        prefetch(start + offset)
