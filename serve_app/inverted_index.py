@@ -26,8 +26,7 @@ as many lie in none, and each search looks through them: with 0.99 they took a f
 _LEAST_REACH = 1e-3
 """Of the mean squared length."""
 
-NOTHING: IntArray = np.empty(0, dtype=np.int64)
-"""To be left out of a search."""
+_NOTHING: IntArray = np.empty(0, dtype=np.int64)
 
 
 def train_lists(vectors: FloatArray, num_lists: int, seed: int) -> tuple[FloatArray, float]:
@@ -124,19 +123,17 @@ class InvertedIndex:
         """Lay the lists out for reading, after many changes; takes as long as a hundred searches."""
         self._lists.tidy()
 
-    def search(
-        self, query: FloatArray, count: int, left_out: IntArray = NOTHING, num_probes: int | None = None
-    ) -> IntArray:
+    def search(self, query: FloatArray, count: int, num_probes: int | None = None) -> IntArray:
         """Find the best rows of the lists that a query probes and of the outliers, in no order.
 
-        query: float32 [dimension]. left_out: row numbers not to be found. num_probes: other than this index's
-        own; with all lists only rounding is between this and an exact search. Returns int64 [m], m <= count.
+        query: float32 [dimension]. num_probes: other than this index's own; with all lists only rounding is
+        between this and an exact search. Returns int64 [m], m <= count.
         """
         query = kernel_array(query, np.float32)
         found = np.empty(_room(count), dtype=np.int64)
         products = np.empty(len(found), dtype=np.float32)
-        given = query, count, kernel_array(left_out, np.int64), self._probes(num_probes)
-        num_found: int = _find(*given, self._directory.blocks, self._lists.blocks, found, products)
+        blocks = self._directory.blocks, self._lists.blocks
+        num_found: int = _find(query, count, _NOTHING, self._probes(num_probes), *blocks, found, products)
         return found[:num_found]
 
     def search_best_first(
@@ -149,9 +146,9 @@ class InvertedIndex:
     ) -> tuple[IntArray, FloatArray, int]:
         """Find the same for q queries, and put it in the order of its exact products.
 
-        vectors: float32 [capacity, dimension], by row number. Returns rows int64 [q, count], these products
-        float32 [q, count], and how many were found of the query with the fewest: what stands after those of a
-        query says nothing.
+        left_out: row numbers not to be found. vectors: float32 [capacity, dimension], by row number. Returns
+        rows int64 [q, count], these products float32 [q, count], and how many were found of the query with
+        the fewest: what stands after those of a query says nothing.
         """
         rows = np.empty((len(queries), count), dtype=np.int64)
         products = np.empty((len(queries), count), dtype=np.float32)

@@ -47,9 +47,7 @@ class KnownIndex:
         self.num_calibrated_by = 0
         self.searches = 0
 
-    def search(
-        self, query: np.ndarray, count: int, left_out=None, num_probes: int | None = None
-    ) -> np.ndarray:
+    def search(self, query: np.ndarray, count: int, num_probes: int | None = None) -> np.ndarray:
         self.searches += 1
         found = np.arange(count) if num_probes >= query[0] else np.arange(0)
         return found if count > TRUE_TOP else np.arange(TRUE_TOP)
