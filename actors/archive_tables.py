@@ -22,10 +22,12 @@ from actors.names import partition_of_subject
 from actors.stream_reader import StreamMessage
 from learners.span_cutter import ExamplesMessage
 from messages.arrays import IntArray
-from messages.content import ContentColumns, Uploads
+from messages.content import ContentColumns
 from messages.events import EVENT_TYPES
-from messages.examples import ExampleBatch, ExamplesHeader, JoinedExamples
+from messages.examples import ExampleBatch, JoinedExamples
+from messages.examples_header import ExamplesHeader
 from messages.features import FeatureBatch
+from messages.uploads import Uploads
 
 _PLACE = ("sequence", "partition", "append_time")
 _HEADER = tuple(field.name for field in dataclasses.fields(ExamplesHeader))

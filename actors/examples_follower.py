@@ -19,7 +19,8 @@ from actors.names import Namespace, partition_of_subject
 from actors.parameter_client import ParameterClient
 from actors.stream_reader import StreamMessage, StreamReader, StreamRecreatedError, StreamTrimmedError
 from learners.span_cutter import ExamplesMessage, LostExamplesError, MiniBatch, SpanCutter
-from messages.examples import ExampleBatch, ExamplesHeader
+from messages.examples import ExampleBatch
+from messages.examples_header import ExamplesHeader
 from messages.updates import PullRequest, Update, UpdateOutcome
 from parameter_server.routing import MergedPull
 

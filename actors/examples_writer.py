@@ -10,7 +10,8 @@ from nats.js.api import Header
 from nats.js.errors import APIError, NotFoundError
 
 from actors.names import Namespace
-from messages.examples import ExampleBatch, ExamplesHeader
+from messages.examples import ExampleBatch
+from messages.examples_header import ExamplesHeader
 
 _APPEND_TIMEOUT_SECONDS = 5.0
 _WRONG_LAST_SEQUENCE = 10071

@@ -14,12 +14,13 @@ from actors.stream_reader import StreamTrimmedError
 from learners.learning_guard import LearningGuard
 from learners.skip_sampling import sample_skips
 from learners.span_cutter import MiniBatch
+from learners.step_result import NonFiniteLossError, StepResult
 from messages.examples import ExampleBatch
 from messages.updates import PullRequest
 from parameter_server.routing import MergedPull
 
 if TYPE_CHECKING:
-    from learners.training_step import StepResult, TrainingStep
+    from learners.training_step import TrainingStep
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +71,6 @@ class GuardedTraining:
 
     async def train(self, lesson: Lesson) -> StepResult | None:
         """Return what is learned; None for nothing: no rows, or a batch whose spans are kept for later."""
-        from learners.training_step import NonFiniteLossError
-
         if lesson.request is None:
             return None
         num_joined = 0 if lesson.sampled.joined is None else len(lesson.sampled.joined)
@@ -93,8 +92,6 @@ class GuardedTraining:
     ) -> StepResult | None:
         """Train what was let in with the lesson's spans together with its batch, if that is learned, and
         unjudged: somebody has looked at it. result: of the batch alone. may_bind: see `Admissions`."""
-        from learners.training_step import NonFiniteLossError
-
         batch = lesson.batch
         for entry in await self._admissions.coming_with(lesson.mini_batch.spans, may_bind=may_bind):
             try:

@@ -17,7 +17,8 @@ from learners.features.schema import DENSE_FEATURES
 from learners.features.user_features import profile_traits
 from messages.codec import pack, unpack
 from messages.events import EVENT_TYPE_CODES
-from messages.examples import ExampleBatch, ExamplesHeader
+from messages.examples import ExampleBatch
+from messages.examples_header import ExamplesHeader
 from monitoring.counted_messages import NumberedBatch
 from monitoring.event_rows import AgeReader, bag_group_reader, log_age_reader
 from monitoring.experiment_analysis import ExperimentAnalysis, ExperimentReading

@@ -7,7 +7,7 @@ import functools
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nats.errors import Error as NatsError
 from pydantic import BaseModel, ConfigDict
@@ -32,13 +32,11 @@ from actors.quarantine_store import QuarantineStore
 from actors.stream_reader import stream_incarnation
 from learners.batch_updates import counter_update, model_update
 from learners.learning_guard import LearningGuard
+from learners.step_result import StepResult
 from learners.training_settings import TrainingSettings
 from messages.examples import ExampleBatch
 from messages.promises import Promises
 from messages.updates import COUNTERS_GROUP
-
-if TYPE_CHECKING:
-    from learners.training_step import StepResult
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,8 @@ from foryou.running_endpoints import endpoints_of
 from foryou.settings import SystemSettings
 from foryou.system_plan import snapshot_root
 from learners.span_cutter import ExamplesMessage, LostExamplesError
-from messages.examples import ExampleBatch, ExamplesHeader
+from messages.examples import ExampleBatch
+from messages.examples_header import ExamplesHeader
 from messages.identifiers import NUM_BUCKETS
 from parameter_server.shard import ParameterShard
 from parameter_server.snapshots import SnapshotSeries, restore_latest

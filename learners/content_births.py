@@ -18,10 +18,10 @@ from learners.model_inputs import mean_pooled
 from learners.ranking_model import RankingModelSettings, slot_dimensions
 from learners.text_weights import word_weights
 from messages.arrays import BoolArray, FloatArray, IdArray
-from messages.content import Uploads
 from messages.features import IdBags
 from messages.identifiers import MISSING_KEY, key_of, mix
 from messages.updates import Rows
+from messages.uploads import Uploads
 
 _CATEGORY_WEIGHT = 1.0
 _TAGS_WEIGHT = 1.0

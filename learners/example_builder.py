@@ -10,11 +10,12 @@ import numpy as np
 from learners.open_impressions import OpenSlate
 from learners.replayed_features import KnownFeatures, features_of_rows
 from messages.arrays import IdArray, stack_known
-from messages.content import ContentColumns, ContentFacts, Uploads, words_of
+from messages.content import ContentColumns, ContentFacts, words_of
 from messages.events import EVENT_TYPE_CODES
 from messages.examples import HEADS, ExampleBatch, JoinedExamples
 from messages.features import IdBags
 from messages.identifiers import MISSING_KEY, keys_of
+from messages.uploads import Uploads
 
 MAX_COMMENT_WORDS = 64
 """Of one comment; what follows is not read."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from messages.examples import ExampleBatch, ExamplesHeader
+from messages.examples import ExampleBatch
+from messages.examples_header import ExamplesHeader
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from messages.arrays import IntArray
-from messages.examples import ExampleBatch, ExamplesHeader
+from messages.examples import ExampleBatch
+from messages.examples_header import ExamplesHeader
 from messages.updates import Span
 
 

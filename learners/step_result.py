@@ -8,6 +8,10 @@ from messages.arrays import BoolArray, FloatArray
 from messages.updates import RowGradients, Rows
 
 
+class NonFiniteLossError(ArithmeticError):
+    """The loss or a gradient of this batch is no number: nothing of it may be pushed."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepResult:
     """What to push and what to measure.

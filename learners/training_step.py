@@ -22,7 +22,7 @@ from learners.pulled_rows import PulledRows, RowGradientSums
 from learners.ranking_model import input_layout, score
 from learners.ranking_targets import RankingTargets, ranking_targets
 from learners.retrieval_model import user_vector
-from learners.step_result import StepResult
+from learners.step_result import NonFiniteLossError, StepResult
 from learners.text_weights import DOCUMENT_COUNTS
 from learners.training_plan import SlotPlan, plan_rows
 from learners.training_settings import TrainingSettings
@@ -33,17 +33,11 @@ from messages.examples import HEAD_INDEX, HEADS, OUTPUTS, WATCH_TIME, ExampleBat
 from messages.identifiers import MISSING_KEY
 from messages.updates import CounterRows, PullRequest, RowGradients, Rows
 
-__all__ = ["NonFiniteLossError", "StepResult", "TrainingStep"]
-
 torch.set_num_threads(1)
 
 _STATISTICS = (*SCALING_STATISTICS, DOCUMENT_COUNTS)
 _LOG_TERMINALS = COUNTER_FEATURES.index("log_terminals")
 _EXCLUDED = np.float32(-1e9)
-
-
-class NonFiniteLossError(ArithmeticError):
-    """The loss or a gradient of this batch is no number: nothing of it may be pushed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from messages.arrays import AnyArray, IdArray, IntArray
 from parameter_server import cuckoo_kernels as kernels
+from parameter_server.cuckoo_buckets import BUCKET_BYTES, BUCKET_WORDS, NUM_PARTS, PLACES
 from parameter_server.native_memory import aligned_zeros, kernel_input
 
 _LARGEST_LOAD = 0.92
@@ -24,16 +25,16 @@ class CuckooIndex:
 
     def __init__(self, capacity: int = 64) -> None:
         """capacity: ids to hold before the first growth."""
-        expected = capacity / kernels.NUM_PARTS
+        expected = capacity / NUM_PARTS
         most = expected + 5.0 * math.sqrt(expected)  # no part of a fair hash is fuller than that
-        num_buckets = max(1, math.ceil(most / (kernels.PLACES * _LARGEST_LOAD)))
-        block = aligned_zeros(kernels.NUM_PARTS * num_buckets * kernels.BUCKET_WORDS)
-        self._parts: list[AnyArray] = list(block.reshape(kernels.NUM_PARTS, -1))
-        starts = np.arange(kernels.NUM_PARTS, dtype=np.uint64)
-        self._bases = np.uint64(block.ctypes.data) + starts * np.uint64(num_buckets * kernels.BUCKET_BYTES)
-        self._sizes = np.full(kernels.NUM_PARTS, num_buckets, dtype=np.uint64)
-        self._counts = np.zeros(kernels.NUM_PARTS, dtype=np.int64)
-        self._limits = np.full(kernels.NUM_PARTS, _limit_of(num_buckets), dtype=np.int64)
+        num_buckets = max(1, math.ceil(most / (PLACES * _LARGEST_LOAD)))
+        block = aligned_zeros(NUM_PARTS * num_buckets * BUCKET_WORDS)
+        self._parts: list[AnyArray] = list(block.reshape(NUM_PARTS, -1))
+        starts = np.arange(NUM_PARTS, dtype=np.uint64)
+        self._bases = np.uint64(block.ctypes.data) + starts * np.uint64(num_buckets * BUCKET_BYTES)
+        self._sizes = np.full(NUM_PARTS, num_buckets, dtype=np.uint64)
+        self._counts = np.zeros(NUM_PARTS, dtype=np.int64)
+        self._limits = np.full(NUM_PARTS, _limit_of(num_buckets), dtype=np.int64)
         self._state = np.zeros(3, dtype=np.int64)
         self._free_rows = np.empty(16, dtype=np.int64)
 
@@ -47,12 +48,12 @@ class CuckooIndex:
 
     @property
     def num_bytes(self) -> int:
-        return int(self._sizes.sum()) * kernels.BUCKET_BYTES + self._free_rows.nbytes
+        return int(self._sizes.sum()) * BUCKET_BYTES + self._free_rows.nbytes
 
     @property
     def load_factor(self) -> float:
         """The share of places that are taken."""
-        return len(self) / (int(self._sizes.sum()) * kernels.PLACES)
+        return len(self) / (int(self._sizes.sum()) * PLACES)
 
     @property
     def parts(self) -> tuple[IdArray, IdArray]:
@@ -113,7 +114,7 @@ class CuckooIndex:
         return keys[order], rows[order]
 
     def _allot(self, part: int, num_buckets: int) -> None:
-        words = aligned_zeros(num_buckets * kernels.BUCKET_WORDS)
+        words = aligned_zeros(num_buckets * BUCKET_WORDS)
         self._parts[part] = words
         self._bases[part] = words.ctypes.data
         self._sizes[part] = num_buckets
@@ -121,7 +122,7 @@ class CuckooIndex:
 
     def _grow(self, part: int) -> None:
         before = self._parts[part]
-        num_buckets = len(before) // kernels.BUCKET_WORDS
+        num_buckets = len(before) // BUCKET_WORDS
         while True:
             num_buckets = max(num_buckets + 1, math.ceil(num_buckets * _GROWTH))
             self._allot(part, num_buckets)
@@ -131,4 +132,4 @@ class CuckooIndex:
 
 def _limit_of(num_buckets: int) -> int:
     """Keys at which a part of so many buckets grows."""
-    return max(1, int(num_buckets * kernels.PLACES * _LARGEST_LOAD))
+    return max(1, int(num_buckets * PLACES * _LARGEST_LOAD))

@@ -1,10 +1,7 @@
 """The compiled half of `CuckooIndex`: a bucketized cuckoo hash, cut into parts that grow one at a time.
 
-A bucket is one cache line: five keys, then their five row numbers of 32 bits; key 0 is an empty place. A key
-lives in one of two buckets of its part, so a lookup reads at most two lines, and five keys a bucket allow
-loads above 95% (Pagh and Rodler 2004; Dietzfelbinger and Weidling 2007). Where both are full, a breadth-first
-search finds the shortest chain of moves (as in libcuckoo) before anything is moved, so a failed insert
-changes nothing. A hash becomes a bucket by multiplication (Lemire 2019): a part may have any number of them.
+Where both buckets of a key are full, a breadth-first search finds the shortest chain of moves (as in
+libcuckoo) before anything is moved, so a failed insert changes nothing.
 """
 
 from __future__ import annotations
@@ -14,75 +11,28 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
+from parameter_server.cuckoo_buckets import (
+    BUCKET_WORDS,
+    EMPTY,
+    LINE,
+    NUM_PARTS,
+    PART_MASK,
+    PLACES,
+    find_place,
+    first_choice,
+    locate,
+    put,
+    row_at,
+    second_choice,
+)
 from parameter_server.initializers import scramble
 from parameter_server.native_memory import pointer_to, prefetch
 
-PLACES = 5
-BUCKET_BYTES = 64
-BUCKET_WORDS = BUCKET_BYTES // 8
-NUM_PARTS = 128
-_PART_BITS = np.uint64(7)
-_PART_MASK = np.uint64(NUM_PARTS - 1)
-_LINE = np.uint64(BUCKET_BYTES)
-_ROWS_OFFSET = np.uint64(8 * PLACES)
-_LOW_HALF = np.uint64(0xFFFFFFFF)
-_HALF = np.uint64(32)
 _SEARCH_LIMIT = 512
 _BLOCK = 64
-_EMPTY = np.uint64(0)
-_SECOND_HASH = np.uint64(0xD6E8FEB86659FD93)
 
 NEXT_ROW, NUM_FREE, FULL_PART = 0, 1, 2
 """Places in the index's int64 state: rows ever given out, rows to be given out again, part to grow."""
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _first_choice(mixed: Any, bases: Any, sizes: Any) -> Any:
-    """Return the address of the first bucket. mixed: `scramble` of the key."""
-    part = mixed & _PART_MASK
-    return bases[part] + ((((mixed >> _PART_BITS) & _LOW_HALF) * sizes[part]) >> _HALF) * _LINE
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _second_choice(mixed: Any, bases: Any, sizes: Any) -> Any:
-    """Return the address of the second bucket.
-
-    It comes from the top of a product, which all bits decide: a shard hosts only keys with certain high bits
-    (messages.identifiers.buckets_of), and these must not crowd its buckets.
-    """
-    part = mixed & _PART_MASK
-    return bases[part] + (((mixed * _SECOND_HASH) >> _HALF) * sizes[part] >> _HALF) * _LINE
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _find_place(bucket: Any, key: Any) -> Any:
-    keys = carray(pointer_to(bucket), (PLACES,), np.uint64)
-    found = np.int64(-1)
-    for place in range(PLACES):  # without a branch: where a key lies cannot be predicted
-        found = np.int64(place) if keys[place] == key else found
-    return found
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _row_at(bucket: Any, place: Any) -> Any:
-    return np.int64(carray(pointer_to(bucket + _ROWS_OFFSET), (PLACES,), np.uint32)[np.uint64(place)])
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _put(bucket: Any, place: Any, key: Any, row: Any) -> None:
-    carray(pointer_to(bucket), (PLACES,), np.uint64)[place] = key
-    carray(pointer_to(bucket + _ROWS_OFFSET), (PLACES,), np.uint32)[place] = np.uint32(row)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _locate(key: Any, mixed: Any, bases: Any, sizes: Any) -> Any:
-    """Return the bucket and place of a stored key, or place -1."""
-    bucket = _first_choice(mixed, bases, sizes)
-    place = _find_place(bucket, key)
-    if place < 0:
-        bucket = _second_choice(mixed, bases, sizes)
-        place = _find_place(bucket, key)
-    return bucket, place
 
 
 @njit(cache=True, nogil=True)
@@ -103,20 +53,20 @@ def _place_by_moving(bases: Any, sizes: Any, first: Any, second: Any) -> Any:
         bucket = buckets[node]
         for place in range(PLACES):
             mixed = scramble(carray(pointer_to(bucket), (PLACES,), np.uint64)[place])
-            one, other = _first_choice(mixed, bases, sizes), _second_choice(mixed, bases, sizes)
+            one, other = first_choice(mixed, bases, sizes), second_choice(mixed, bases, sizes)
             target = other if one == bucket else one
             if target == bucket:
                 continue
-            free = _find_place(target, _EMPTY)
+            free = find_place(target, EMPTY)
             if free >= 0:
                 leaving = np.int64(place)
                 while True:
                     origin = buckets[node]
                     moved = carray(pointer_to(origin), (PLACES,), np.uint64)[leaving]
-                    _put(target, free, moved, _row_at(origin, leaving))
+                    put(target, free, moved, row_at(origin, leaving))
                     target, free = origin, leaving
                     if parents[node] < 0:
-                        _put(target, free, _EMPTY, 0)
+                        put(target, free, EMPTY, 0)
                         return target, free
                     leaving = origins[node]
                     node = parents[node]
@@ -133,17 +83,17 @@ def _place_by_moving(bases: Any, sizes: Any, first: Any, second: Any) -> Any:
 def _insert(key: Any, row: Any, bases: Any, sizes: Any) -> Any:
     """Store a key that is not there; return False, with nothing changed, if its part must grow first."""
     mixed = scramble(key)
-    first = _first_choice(mixed, bases, sizes)
+    first = first_choice(mixed, bases, sizes)
     bucket = first
-    place = _find_place(first, _EMPTY)
+    place = find_place(first, EMPTY)
     if place < 0:
-        bucket = _second_choice(mixed, bases, sizes)
-        place = _find_place(bucket, _EMPTY)
+        bucket = second_choice(mixed, bases, sizes)
+        place = find_place(bucket, EMPTY)
     if place < 0:
         bucket, place = _place_by_moving(bases, sizes, first, bucket)
     if place < 0:
         return False
-    _put(bucket, place, key, row)
+    put(bucket, place, key, row)
     return True
 
 
@@ -162,25 +112,25 @@ def find(bases: Any, sizes: Any, ids: Any, rows: Any) -> None:
         for index in range(num):
             mixed = scramble(ids[start + index])
             hashes[index] = mixed
-            buckets[index] = _first_choice(mixed, bases, sizes)
+            buckets[index] = first_choice(mixed, bases, sizes)
             prefetch(buckets[index])
         num_absent = 0
         for index in range(num):
             key, bucket = ids[start + index], buckets[index]
-            place = _find_place(bucket, key)
-            is_here = place >= 0 and key != _EMPTY
-            row = _row_at(bucket, place if place >= 0 else np.int64(0))
+            place = find_place(bucket, key)
+            is_here = place >= 0 and key != EMPTY
+            row = row_at(bucket, place if place >= 0 else np.int64(0))
             rows[start + index] = row if is_here else np.int64(-1)
-            second = _second_choice(hashes[index], bases, sizes)
+            second = second_choice(hashes[index], bases, sizes)
             prefetch(bucket if is_here else second)
             buckets[num_absent] = second
             absent[num_absent] = index
             num_absent += 0 if is_here else 1
         for turn in range(num_absent):
             key = ids[start + absent[turn]]
-            place = _find_place(buckets[turn], key)
-            if place >= 0 and key != _EMPTY:
-                rows[start + absent[turn]] = _row_at(buckets[turn], place)
+            place = find_place(buckets[turn], key)
+            if place >= 0 and key != EMPTY:
+                rows[start + absent[turn]] = row_at(buckets[turn], place)
 
 
 @njit(cache=True, nogil=True)
@@ -198,14 +148,14 @@ def insert_missing(
     """Give a row to each id that `find` found none for, from `start` on; return where room was wanting."""
     for index in range(start, len(ids)):
         key = ids[index]
-        if rows[index] >= 0 or key == _EMPTY:
+        if rows[index] >= 0 or key == EMPTY:
             continue
         mixed = scramble(key)
-        bucket, place = _locate(key, mixed, bases, sizes)
+        bucket, place = locate(key, mixed, bases, sizes)
         if place >= 0:
-            rows[index] = _row_at(bucket, place)
+            rows[index] = row_at(bucket, place)
             continue
-        part = np.int64(mixed & _PART_MASK)
+        part = np.int64(mixed & PART_MASK)
         reuse = state[NUM_FREE] > 0
         row = free_rows[state[NUM_FREE] - 1] if reuse else state[NEXT_ROW]
         if counts[part] >= limits[part] or not _insert(key, row, bases, sizes):
@@ -223,16 +173,16 @@ def erase(bases: Any, sizes: Any, counts: Any, ids: Any, rows: Any, free_rows: A
     for index in range(len(ids)):
         key = ids[index]
         rows[index] = -1
-        if key == _EMPTY:
+        if key == EMPTY:
             continue
         mixed = scramble(key)
-        bucket, place = _locate(key, mixed, bases, sizes)
+        bucket, place = locate(key, mixed, bases, sizes)
         if place >= 0:
-            rows[index] = _row_at(bucket, place)
-            _put(bucket, place, _EMPTY, 0)
+            rows[index] = row_at(bucket, place)
+            put(bucket, place, EMPTY, 0)
             free_rows[state[NUM_FREE]] = rows[index]
             state[NUM_FREE] += 1
-            counts[np.int64(mixed & _PART_MASK)] -= 1
+            counts[np.int64(mixed & PART_MASK)] -= 1
 
 
 @njit(cache=True, nogil=True)
@@ -241,12 +191,12 @@ def collect(bases: Any, sizes: Any, keys: Any, rows: Any) -> None:
     num = 0
     for part in range(NUM_PARTS):
         for turn in range(sizes[part]):
-            bucket = bases[part] + np.uint64(turn) * _LINE
+            bucket = bases[part] + np.uint64(turn) * LINE
             of_bucket = carray(pointer_to(bucket), (PLACES,), np.uint64)
             for place in range(PLACES):
-                if of_bucket[place] != _EMPTY:
+                if of_bucket[place] != EMPTY:
                     keys[num] = of_bucket[place]
-                    rows[num] = _row_at(bucket, place)
+                    rows[num] = row_at(bucket, place)
                     num += 1
 
 
@@ -260,6 +210,6 @@ def rehash(words: Any, bases: Any, sizes: Any) -> Any:
     for bucket in range(0, len(words), BUCKET_WORDS):
         for place in range(PLACES):
             key = words[bucket + place]
-            if key != _EMPTY and not _insert(key, halves[2 * (bucket + PLACES) + place], bases, sizes):
+            if key != EMPTY and not _insert(key, halves[2 * (bucket + PLACES) + place], bases, sizes):
                 return False
     return True

@@ -17,8 +17,8 @@ import numpy as np
 
 from actors.archive_files import ArchiveFiles
 from actors.archive_reader import ArchiveEnd, examples_end
+from learners.step_result import StepResult
 from learners.training_settings import TrainingSettings
-from learners.training_step import StepResult
 from messages.examples import HEAD_INDEX, ExampleBatch
 from monitoring.progressive_metrics import StreamingAuc
 from parameter_server.group_state import GroupState

@@ -17,8 +17,9 @@ from learners.batch_updates import model_update
 from learners.learning_guard import LearningGuard
 from learners.skip_sampling import sample_skips
 from learners.span_cutter import MiniBatch
+from learners.step_result import StepResult
 from learners.training_settings import TrainingSettings
-from learners.training_step import StepResult, TrainingStep
+from learners.training_step import TrainingStep
 from messages.examples import ExampleBatch
 from messages.identifiers import NUM_BUCKETS
 from messages.updates import Rows, Span, Update, UpdateOutcome

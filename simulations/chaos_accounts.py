@@ -12,7 +12,7 @@ from actors.names import RAY_NAMESPACE, Namespace, partition_of_subject
 from actors.parameter_client import RemoteShard
 from actors.shard_readers import START
 from actors.stream_reader import StreamMessage, StreamReader
-from messages.examples import ExamplesHeader
+from messages.examples_header import ExamplesHeader
 from messages.identifiers import keys_of
 from messages.updates import COUNTERS_GROUP
 from simulations.chaos_stream import NUM_PARTITIONS, PROBE_PARTITION, Accounts, ChaosStream, Counters

@@ -13,8 +13,9 @@ from learners.features.schema import USER_SLOT
 from learners.learning_guard import LearningGuard
 from learners.skip_sampling import sample_skips
 from learners.span_cutter import ExamplesMessage, SpanCutter
+from learners.step_result import StepResult
 from learners.training_settings import TrainingSettings
-from learners.training_step import StepResult, TrainingStep
+from learners.training_step import TrainingStep
 from messages.content import ContentColumns, ContentFacts
 from messages.examples import ExampleBatch
 from messages.impressions import ModelVersion

@@ -20,7 +20,7 @@ from actors.stream_reader import StreamMessage, StreamReader
 from learners.batch_updates import counter_update
 from learners.joiner import JoinerSettings
 from learners.span_cutter import SpanCutter
-from messages.examples import ExamplesHeader
+from messages.examples_header import ExamplesHeader
 from messages.feed import FeedMessage
 from messages.identifiers import NUM_BUCKETS
 from messages.updates import COUNTERS_GROUP, CounterRows

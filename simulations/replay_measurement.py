@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 
-from learners.training_step import StepResult
+from learners.step_result import StepResult
 from messages.examples import HEAD_INDEX, ExampleBatch
 from monitoring.progressive_metrics import Calibration, StreamingAuc
 from simulations.replay_report import ReplayReport

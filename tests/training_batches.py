@@ -8,8 +8,9 @@ import numpy as np
 
 from learners.features.assembly import assemble
 from learners.ranking_model import RankingModelSettings, initial_dense_weights, input_layout
+from learners.step_result import StepResult
 from learners.training_settings import TrainingSettings
-from learners.training_step import StepResult, TrainingStep
+from learners.training_step import TrainingStep
 from learners.user_state import UserState
 from messages.arrays import FloatArray, IdArray
 from messages.content import ContentColumns, ContentFacts

@@ -12,7 +12,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors.connections import Connections, EndpointSettings
-from messages.examples import ExamplesHeader
+from messages.examples_header import ExamplesHeader
 from simulations.benchmarks.freshness_load import FreshnessPlan, FreshnessReport
 from simulations.benchmarks.load_process import run_load_process
 

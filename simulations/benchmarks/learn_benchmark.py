@@ -24,7 +24,8 @@ from learners.span_cutter import ExamplesMessage, MiniBatch, SpanCutter
 from learners.training_settings import TrainingSettings
 from learners.training_step import TrainingStep
 from messages.arrays import IdArray
-from messages.examples import ExampleBatch, ExamplesHeader
+from messages.examples import ExampleBatch
+from messages.examples_header import ExamplesHeader
 from messages.feed import FeedMessage
 from messages.identifiers import keys_of
 from messages.updates import COUNTERS_GROUP, Rows, Span, Update

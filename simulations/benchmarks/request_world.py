@@ -16,13 +16,14 @@ from learners.retrieval_model import content_vectors
 from learners.training_settings import TrainingSettings
 from learners.user_state import UserStateSettings
 from messages.arrays import FloatArray, IdArray
-from messages.content import ContentColumns, Uploads
+from messages.content import ContentColumns
 from messages.features import IdBags
 from messages.feed import FeedMessage
 from messages.identifiers import keys_of
 from messages.impressions import Impression, ModelVersion
 from messages.stored_user import StoredUser
 from messages.updates import CounterRows, ModelDelta, Rows
+from messages.uploads import Uploads
 from serve_app.index_keeper import IndexKeeper
 from serve_app.model_replica import ModelReplica
 from serve_app.serving_metrics import ServingMetrics

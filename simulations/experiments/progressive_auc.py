@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from learners.training_step import StepResult
+from learners.step_result import StepResult
 from messages.examples import HEAD_INDEX
 from monitoring.progressive_metrics import StreamingAuc
 

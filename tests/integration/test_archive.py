@@ -17,7 +17,7 @@ from actors.joiner_actor import JoinerActor
 from actors.stream_reader import StreamReader
 from actors.streams import StreamSettings
 from learners.joiner import JoinerSettings
-from messages.examples import ExamplesHeader
+from messages.examples_header import ExamplesHeader
 from tests.joined_traffic import CONTENTS, publish, publish_impressions, views, wait_for
 
 USERS = [f"user-{index}" for index in range(12)]

@@ -19,7 +19,8 @@ from actors.archive_reader import examples_end, files_to_read, read_examples, re
 from actors.archive_tables import batch_of, examples_table
 from actors.archive_writer import ArchiveWriter
 from actors.stream_reader import StreamMessage
-from messages.examples import ExampleBatch, ExamplesHeader
+from messages.examples import ExampleBatch
+from messages.examples_header import ExamplesHeader
 from tests.archived_streams import streams_of
 
 FEED, EXAMPLES = streams_of()

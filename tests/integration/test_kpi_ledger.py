@@ -15,7 +15,7 @@ from actors.kpi_ledger import KpiLedger
 from actors.kpi_report import report_of
 from actors.models_settings import ModelsSettings
 from actors.streams import StreamSettings, ensure_streams
-from messages.examples import ExamplesHeader
+from messages.examples_header import ExamplesHeader
 from monitoring.experiment_assignment import ArmSettings, ExperimentSettings
 from monitoring.user_totals import UserTotals
 from tests.unit.monitoring.event_log import START, LoggedEvent, message_of, random_log

@@ -18,7 +18,7 @@ from actors.status_reader import StatusReader
 from actors.streams import StreamSettings, ensure_streams
 from learners.training_settings import TrainingSettings
 from messages.codec import pack
-from messages.examples import ExamplesHeader
+from messages.examples_header import ExamplesHeader
 from messages.pulses import REPLICA_PULSE
 from serve_app.answer_pulse import AnswerPulse
 from serve_app.kpi_metrics import KpiMetrics

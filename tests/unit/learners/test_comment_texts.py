@@ -12,11 +12,12 @@ from learners.features.schema import RETRIEVAL_SLOT
 from learners.text_weights import DOCUMENT_COUNTS, initial_document_counts
 from learners.training_step import TrainingStep
 from messages.arrays import FloatArray
-from messages.content import ContentFacts, Uploads, words_of
+from messages.content import ContentFacts, words_of
 from messages.events import ContentMetadata
 from messages.examples import ExampleBatch
 from messages.features import IdBags
 from messages.identifiers import keys_of
+from messages.uploads import Uploads
 from tests.training_batches import DENSE, LAYOUT, MODEL, SETTINGS, batch_of, rows_of, run
 
 WIDTH = LAYOUT.dimensions[RETRIEVAL_SLOT]

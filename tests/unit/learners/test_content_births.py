@@ -5,10 +5,11 @@ from learners.content_births import birth_rows, projections
 from learners.features.schema import CONTENT_SLOT, RETRIEVAL_SLOT
 from learners.ranking_model import RankingModelSettings
 from messages.codec import pack, unpack
-from messages.content import ContentFacts, Uploads
+from messages.content import ContentFacts
 from messages.events import ContentMetadata
 from messages.identifiers import MISSING_KEY, key_of, keys_of
 from messages.updates import Rows
+from messages.uploads import Uploads
 
 SETTINGS = RankingModelSettings()
 

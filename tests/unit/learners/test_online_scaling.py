@@ -25,7 +25,8 @@ from learners.ranking_model import RankingModelSettings, initial_dense_weights, 
 from learners.span_cutter import ExamplesMessage, MiniBatch
 from learners.training_settings import TrainingSettings
 from learners.training_step import TrainingStep
-from messages.examples import HEADS, ExamplesHeader
+from messages.examples import HEADS
+from messages.examples_header import ExamplesHeader
 from messages.updates import PullRequest, Span
 from parameter_server.dense_parameters import DenseParameters, DenseState
 from parameter_server.routing import ShardRouter, assign_buckets

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.span_cutter import ExamplesMessage, LostExamplesError, MiniBatch, SpanCutter
-from messages.examples import ExampleBatch, ExamplesHeader
+from messages.examples import ExampleBatch
+from messages.examples_header import ExamplesHeader
 from messages.updates import Span
 
 

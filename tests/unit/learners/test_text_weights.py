@@ -15,11 +15,12 @@ from learners.text_weights import (
 )
 from learners.training_settings import TrainingSettings
 from learners.training_step import TrainingStep
-from messages.content import ContentFacts, Uploads, words_of
+from messages.content import ContentFacts, words_of
 from messages.events import ContentMetadata
 from messages.examples import ExampleBatch
 from messages.features import IdBags
 from messages.identifiers import keys_of
+from messages.uploads import Uploads
 from tests.training_batches import DENSE, MODEL
 
 TEXTS = ["the cat and the dog", "the cat", "the bird of paradise", "", "the the the"]

@@ -11,15 +11,17 @@ from learners.features.schema import RETRIEVAL_SLOT
 from learners.model_inputs import gather_inputs
 from learners.online_scaling import scaling_of
 from learners.ranking_model import score
+from learners.step_result import NonFiniteLossError
 from learners.training_plan import plan_rows
-from learners.training_step import NonFiniteLossError, TrainingStep
+from learners.training_step import TrainingStep
 from learners.user_state import UserState
-from messages.content import ContentColumns, Uploads
+from messages.content import ContentColumns
 from messages.examples import HEADS, ExampleBatch
 from messages.features import FeatureBatch
 from messages.identifiers import keys_of
 from messages.impressions import RequestContext
 from messages.updates import CounterRows
+from messages.uploads import Uploads
 from tests.training_batches import (
     DENSE,
     LAYOUT,

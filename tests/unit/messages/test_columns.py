@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.codec import MalformedMessageError, pack, unpack
-from messages.content import ContentColumns, ContentFacts, Uploads, words_of
+from messages.content import ContentColumns, ContentFacts, words_of
 from messages.events import ContentMetadata
-from messages.examples import ExampleBatch, ExamplesHeader
+from messages.examples import ExampleBatch
+from messages.examples_header import ExamplesHeader
 from messages.features import IdBags
 from messages.feed import FeedMessage
 from messages.identifiers import MISSING_KEY, NUM_BUCKETS, buckets_of, key_of, keys_of, partition_of
 from messages.impressions import Impression
+from messages.uploads import Uploads
 from tests.impressions import impression_of
 from tests.training_batches import batch_of
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from learners.joiner import JoinerSettings, PartitionJoiner, Release
-from messages.examples import ExampleBatch, ExamplesHeader
+from messages.examples import ExampleBatch
+from messages.examples_header import ExamplesHeader
 from messages.feed import FeedMessage
 from messages.identifiers import key_of
 
