@@ -151,13 +151,15 @@ class World:
 
         asyncio.run(change())
 
-    def verdict(self, model_id: str) -> str:
+    def await_verdict(self, words: str) -> None:
+        """Wait until the rules say so of the candidate."""
+
         async def read() -> str:
             async with await Connections.open(self.endpoints, "test") as connections:
                 store = ModelRegistryStore(connections.redis, connections.namespace, SETTINGS)
-                return str((await store.verdicts()).get(model_id, {}).get("words", ""))
+                return str((await store.verdicts()).get("candidate", {}).get("words", ""))
 
-        return asyncio.run(read())
+        seconds_until(lambda: f": {words}" in asyncio.run(read()), lambda: asyncio.run(read()))
 
     def has_learned(self, group: str) -> bool:
         learner = self.parts.learners.get(group)
@@ -200,10 +202,9 @@ def test_a_shadow_learns_the_same_rows_and_production_goes_back_to_its_snapshot(
         )
     )
     seconds_until(lambda: "candidate" in world.parts.learners, world.models.status)
+    world.await_verdict("0 rows compared")  # what production says of rows before that is not kept for a pair
     world.watch()
-    seconds_until(
-        lambda: "40 rows compared" in world.verdict("candidate"), lambda: world.verdict("candidate")
-    )
+    world.await_verdict("40 rows compared")
     assert world.has_learned("candidate")
     seconds_until(lambda: world.synced_rows("candidate") > 0)
     segments = world.models.status()["kpis"]["segments"]
