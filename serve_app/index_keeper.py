@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -25,8 +26,9 @@ _TELLING = 32
 _TOLERATED = 0.005
 """Below what searches are to reach: a mean of few queries strays."""
 _MAX_LOOKS_BETWEEN = 128
-_STEP_SECONDS = 0.01
-"""From one search of a calibration to the next, of hundreds: requests would feel a burst of them."""
+_STEP_SECONDS, _STEP_TIMES = 0.01, 20
+"""From one search of a calibration to the next, of hundreds: so many seconds and so many times what it took.
+Requests would feel a burst of them, and among millions of contents one of them takes as long as a request."""
 _NONE = np.empty(0, dtype=np.int64)
 
 
@@ -52,12 +54,14 @@ class IndexKeeper:
         *,
         aside: Callable[..., Awaitable[Any]] = asyncio.to_thread,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._replica = replica
         self._metrics = metrics
         self._settings = settings or IndexKeeperSettings()
         self._aside = aside
         self._sleep = sleep
+        self._timer = timer
         self._recalls: deque[float] = deque(maxlen=_MEASURED)
         self._looks, self._looks_between = 0, 0
         """Since the last calibration, and from one to the next: twice as many each time, since a model moves
@@ -95,9 +99,10 @@ class IndexKeeper:
 
     async def _calibrate(self, index: ContentIndex) -> None:
         """In this thread, a search at a time: one beside a change of the lists would find wrong rows."""
-        before = index.inverted, index.num_probes
+        before, started = (index.inverted, index.num_probes), self._timer()
         for _ in index.calibrate():
-            await self._sleep(_STEP_SECONDS)
+            await self._sleep(max(_STEP_SECONDS, _STEP_TIMES * (self._timer() - started)))
+            started = self._timer()
         self._looks = 0
         self._looks_between = min(max(1, 2 * self._looks_between), _MAX_LOOKS_BETWEEN)
         if (index.inverted, index.num_probes) != before:

@@ -77,7 +77,7 @@ def make_replica(num_contents: int, *, now: float, seed: int = 0) -> ModelReplic
 def tend_index(replica: ModelReplica) -> float:
     """Let the index learn lists where there are many contents, and return the recall it measures."""
     metrics = ServingMetrics()
-    asyncio.run(IndexKeeper(replica, metrics).tend())
+    asyncio.run(IndexKeeper(replica, metrics, sleep=lambda _: asyncio.sleep(0)).tend())
     return float(metrics.registry.get_sample_value("foryou_ann_recall") or 0.0)
 
 

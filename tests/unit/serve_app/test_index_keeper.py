@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from serve_app.content_index import ContentIndex
 from serve_app.index_keeper import IndexKeeper
@@ -18,9 +20,9 @@ NONE = np.empty(0, dtype=np.int64)
 
 
 class Tended:
-    """An index whose people have searched, and its keeper."""
+    """An index whose people have searched, and its keeper. seconds: what each search takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 0.0) -> None:
         draws = np.random.default_rng(0)
         self.index = ContentIndex(DIMENSION, ContentIndexSettings(exact_up_to=500, min_recall=0.9))
         vectors = draws.standard_normal((NUM_CONTENTS, DIMENSION)).astype(np.float32)
@@ -29,7 +31,12 @@ class Tended:
             self.index.search(query, 10, NONE)
         self.metrics = ServingMetrics()
         replica: Any = SimpleNamespace(state=SimpleNamespace(index=self.index))
-        self.keeper = IndexKeeper(replica, self.metrics, sleep=lambda _: asyncio.sleep(0))
+        self.pauses: list[float] = []
+        timer = itertools.count(step=seconds)
+        self.keeper = IndexKeeper(replica, self.metrics, sleep=self._sleep, timer=lambda: next(timer))
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
 
     def tend(self) -> float:
         asyncio.run(self.keeper.tend())
@@ -58,3 +65,16 @@ def test_one_search_that_finds_little_is_one_of_many() -> None:
     after = tended.tend()
 
     assert before - 0.1 < after < before
+
+
+def test_searches_of_a_calibration_leave_nearly_all_the_time_to_requests() -> None:
+    quick, slow = Tended(seconds=0.0001), Tended(seconds=0.004)
+    for tended in (quick, slow):
+        tended.tend()
+        tended.pauses.clear()  # of the learning
+        tended.tend()
+
+    assert len(quick.pauses) > 32
+    assert set(quick.pauses) == {0.01}
+    assert len(slow.pauses) > 32
+    assert slow.pauses == pytest.approx([0.08] * len(slow.pauses))
