@@ -10,7 +10,7 @@ LEARNING_TESTS := $(addprefix tests/unit/,parameter_server learners actors simul
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 unexport PYTHONDONTWRITEBYTECODE # pytest rewrites assertions once, not at each start
 
-.PHONY: help install demo test test-unit test-learning test-serving test-thorough test-faults test-nodes lint format bench clean
+.PHONY: help install demo test test-unit test-learning test-serving test-thorough test-faults test-nodes lint format bench kernels clean
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -66,6 +66,10 @@ format: $(VENV)/.installed-lint ## put the code in shape
 
 bench: $(VENV)/.installed-bench ## run every benchmark and write a page of tables and plots (QUICK=1: small sizes)
 	$(BIN)/foryou bench all $(if $(QUICK),--quick)
+
+kernels: $(VENV)/.installed ## compile all kernels anew, after a change of one that others call
+	find . -path ./$(VENV) -prune -o -name '*.nb[ic]' -exec rm {} +
+	$(BIN)/python -m foryou.warm_up
 
 clean: ## remove the environment and local state
 	rm -rf $(VENV) .foryou

@@ -27,8 +27,8 @@ _TOLERATED = 0.005
 """Below what searches are to reach: a mean of few queries strays."""
 _MAX_LOOKS_BETWEEN = 128
 _STEP_SECONDS, _STEP_TIMES = 0.01, 20
-"""From one search of a calibration to the next, of hundreds: so many seconds and so many times what it took.
-Requests would feel a burst of them, and among millions of contents one of them takes as long as a request."""
+"""From one search of a calibration to the next, of hundreds: at least so many seconds, and so many times what
+it took. Requests would feel a burst of them, and among millions of contents one takes as long as they do."""
 _NONE = np.empty(0, dtype=np.int64)
 
 
